@@ -1,0 +1,32 @@
+# make convert   environment, default design, comparison, report
+# make test      everything a release needs
+PYTHON ?= python3.11
+CONFIG ?= configs/w8a8.yml
+ENV := .venv
+RUN := $(ENV)/bin/python
+
+.PHONY: convert test lint verify clean
+
+convert: $(ENV)/installed
+	$(RUN) scripts/convert.py --config $(CONFIG)
+
+test: $(ENV)/installed lint
+	$(RUN) -m pytest
+
+lint: $(ENV)/installed
+	$(RUN) -m ruff check .
+
+# Every shipped design with both backends at full size: about half an hour on two cores.
+verify: $(ENV)/installed
+	for config in w8a8 w4a4 mixed; do for backend in Vitis Vivado; do \
+	    $(RUN) scripts/convert.py --config configs/$$config.yml --set hls.backend=$$backend \
+	        --set comparison.images=4 --output hls_project/verify/$$backend || exit 1; \
+	done; done
+
+$(ENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(ENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .[test]
+	touch $@
+
+clean:
+	rm -rf $(ENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis hls_project/*/

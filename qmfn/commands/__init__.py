@@ -1,0 +1,1 @@
+"""The command lines; each module is one command, `scripts/` holds a door to each."""

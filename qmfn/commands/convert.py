@@ -1,0 +1,46 @@
+"""`convert`: a design file becomes a verified HLS project with a report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from qmfn.cli import EXIT_ERROR, add_design_arguments, quiet_libraries, run_command
+
+STEPS = ("load", "faces", "model", "write", "estimate", "compile", "compare")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and run; gives the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="convert.py",
+        description="Convert a design to a bit-exact hls4ml project: hls_project/<name>/.",
+        epilog="example: python scripts/convert.py --config configs/w8a8.yml --set hls.backend=Vivado",
+    )
+    add_design_arguments(parser)
+    parser.add_argument("--faces", metavar="PATH", help="photo, folder or tar to compare on, instead of the design's")
+    parser.add_argument("--until", choices=STEPS, default=STEPS[-1], help="last step to run")
+    parser.add_argument(
+        "--output", type=Path, default=Path("hls_project"), metavar="DIR", help="folder of projects (hls_project)"
+    )
+    return run_command(convert, parser.parse_args(arguments))
+
+
+def convert(arguments: argparse.Namespace) -> int:
+    """Exit code 1 if a single value differs."""
+    quiet_libraries()
+    from qmfn import flow, report
+    from qmfn.config import load_config
+
+    overrides = list(arguments.overrides)
+    if arguments.faces:
+        overrides.append(f"comparison.faces={json.dumps(str(Path(arguments.faces).resolve()))}")
+    config = load_config(arguments.config, overrides)
+    result = flow.run_flow(config, arguments.output, arguments.until, lambda line: print(line, flush=True))
+    report.print_summary(result)
+    print(f"report: {arguments.output / config.name / 'report.md'}")
+    if arguments.json:
+        report.write_json(result, Path(arguments.json))
+    return EXIT_ERROR if result.get("comparison", {}).get("mismatches") else 0

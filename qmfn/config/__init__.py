@@ -1,0 +1,31 @@
+"""What a design is asked to be: one YAML file, checked strictly before anything runs.
+
+`load_config(path, overrides)` gives a `DesignConfig`; every unknown key, bad value or impossible combination is a
+`UserError` that names the file, the key, the value and what is allowed.
+"""
+
+from qmfn.config.load import load_config
+from qmfn.config.overrides import settings_by_layer
+from qmfn.config.schema import (
+    ComparisonConfig,
+    DesignConfig,
+    HlsConfig,
+    HlsLayerConfig,
+    LayerBits,
+    ModelConfig,
+    QuantisationConfig,
+    TrainingConfig,
+)
+
+__all__ = [
+    "ComparisonConfig",
+    "DesignConfig",
+    "HlsConfig",
+    "HlsLayerConfig",
+    "LayerBits",
+    "ModelConfig",
+    "QuantisationConfig",
+    "TrainingConfig",
+    "load_config",
+    "settings_by_layer",
+]

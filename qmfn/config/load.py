@@ -1,0 +1,105 @@
+"""Reading a design file and the `--set key.sub=value` overrides of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from qmfn.config.schema import DesignConfig
+from qmfn.errors import UserError
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> DesignConfig:
+    """Read, override and check a design.
+
+    Args:
+        path: the YAML file.
+        overrides: strings `key.sub=value`, the value in YAML; checked like the file itself.
+
+    Raises:
+        UserError: the file can't be read, or a key or value is not allowed.
+    """
+    path = Path(path)
+    values = _read_yaml(path)
+    for override in overrides:
+        _apply_override(values, override)
+    try:
+        config = DesignConfig.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_explain(path, error)) from None
+    config._file = path
+    return config
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such design file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: can't be read as a design file ({_reason(error)}).") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: must be a mapping with the keys {_names(DesignConfig)}.")
+    return values
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _apply_override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise UserError(f"--set {override}: must read key.sub=value, for instance hls.reuse_factor=64.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {override}: the value {text!r} is not valid YAML.") from None
+    *folders, leaf = key.split(".")
+    for folder in folders:
+        values = values.setdefault(folder, {})
+        if not isinstance(values, dict):
+            raise UserError(f"--set {override}: {folder!r} holds a value, not a group of keys.")
+    values[leaf] = value
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    """The first error as one sentence: file, key, value, what is allowed."""
+    first, *others = error.errors()
+    key = ".".join(str(part) for part in first["loc"]) or "the file"
+    more = f" ({len(others)} more below it)" if others else ""
+    if first["type"] == "extra_forbidden":
+        owner = _model_at(first["loc"][:-1])
+        allowed = f"; allowed here: {_names(owner)}" if owner else ""
+        return f"{path}: {key}: unknown key{allowed}.{more}"
+    if first["type"] == "missing":
+        return f"{path}: {key}: is missing.{more}"
+    return f"{path}: {key} = {first['input']!r}: {first['msg'].removeprefix('Value error, ')}.{more}"
+
+
+def _names(model: type[BaseModel]) -> str:
+    return ", ".join(model.model_fields)
+
+
+def _model_at(location: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The schema class that describes the group at `location`, following lists and dictionaries of groups."""
+    model: type[BaseModel] = DesignConfig
+    for part in location:
+        if part in model.model_fields:
+            found = _first_model(model.model_fields[part].annotation)
+            if found is None:
+                return None
+            model = found
+    return model
+
+
+def _first_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := _first_model(arg))), None)

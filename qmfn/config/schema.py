@@ -1,0 +1,193 @@
+"""The schema of a design file: every key with its unit, default and effect.
+
+Only shapes and ranges live here. What needs the network (does this layer exist, does this reuse factor divide its
+work) is checked where the network is known: `settings_by_layer` and `qmfn.hls.reuse`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
+
+Bits = Annotated[int, Field(ge=2, le=8)]
+"""Width of a weight, activation or PReLU slope: 2 to 8 bits, signed."""
+
+WideBits = Annotated[int, Field(ge=2, le=24)]
+"""Width of a bias: 2 to 24 bits, signed."""
+
+PRECISION = re.compile(r"^(ap_)?fixed<\s*(\d+)\s*,\s*(-?\d+)\s*>$")
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Bottleneck(Strict):
+    """One row of the network table: `repeats` bottlenecks, of which the first has the stride."""
+
+    expansion: PositiveInt = Field(description="expanded channels / input channels (t)")
+    channels: PositiveInt = Field(description="output channels (c), before the width multiplier")
+    repeats: PositiveInt = Field(description="how many bottlenecks (n)")
+    stride: Literal[1, 2] = Field(description="stride of the first one (s)")
+
+
+PAPER_BOTTLENECKS = (
+    Bottleneck(expansion=2, channels=64, repeats=5, stride=2),
+    Bottleneck(expansion=4, channels=128, repeats=1, stride=2),
+    Bottleneck(expansion=2, channels=128, repeats=6, stride=1),
+    Bottleneck(expansion=4, channels=128, repeats=1, stride=2),
+    Bottleneck(expansion=2, channels=128, repeats=2, stride=1),
+)
+"""Table 1 of Chen et al. 2018, arXiv 1804.07573."""
+
+
+class ModelConfig(Strict):
+    """The network. The defaults are MobileFaceNet as published."""
+
+    input_size: Annotated[int, Field(ge=8, le=224)] = Field(
+        112, description="pixels, height and width of the aligned face"
+    )
+    width_multiplier: Annotated[float, Field(gt=0, le=2)] = Field(
+        1.0, description="factor on every channel count (rounded to a multiple of 4) except the embedding"
+    )
+    stem_channels: PositiveInt = Field(64, description="channels of conv1 and dwconv1")
+    bottlenecks: tuple[Bottleneck, ...] = Field(
+        PAPER_BOTTLENECKS, min_length=1, description="the bottleneck rows (t, c, n, s)", strict=False
+    )
+    head_channels: PositiveInt = Field(512, description="channels of conv2 and of the global depthwise convolution")
+    embedding_size: PositiveInt = Field(128, description="length of the embedding")
+
+    @model_validator(mode="after")
+    def _the_strides_leave_a_pixel(self) -> ModelConfig:
+        stride = 2
+        for row in self.bottlenecks:
+            stride *= row.stride
+        if self.input_size % stride:
+            raise ValueError(f"input_size must be a multiple of {stride}, the product of the strides")
+        return self
+
+
+class LayerBits(Strict):
+    """Bits of one layer or of every layer that a pattern matches; what is left out keeps the design's value."""
+
+    weight_bits: Bits | None = Field(None, description="bits per weight, signed")
+    activation_bits: Bits | None = Field(None, description="bits per value of the layer's output, signed")
+    bias_bits: WideBits | None = Field(None, description="bits per bias, signed")
+    slope_bits: Bits | None = Field(None, description="bits per PReLU slope, signed")
+
+
+class QuantisationConfig(Strict):
+    """Dynamic fixed point: bits here; the power-of-two exponents come from the checkpoint.
+
+    Weights have one exponent per output channel, every other tensor one for the whole tensor.
+    """
+
+    weight_bits: Bits = Field(8, description="bits per weight")
+    activation_bits: Bits = Field(8, description="bits per activation")
+    bias_bits: WideBits = Field(16, description="bits per bias")
+    slope_bits: Bits = Field(8, description="bits per PReLU slope")
+    layers: dict[str, LayerBits] = Field(
+        {}, description="overrides by layer name or shell pattern (bottleneck*_depthwise); a later entry wins"
+    )
+
+
+class HlsLayerConfig(Strict):
+    """HLS settings of one layer or of every layer that a pattern matches."""
+
+    reuse_factor: PositiveInt | None = Field(
+        None, description="multiplications per output pixel / multipliers; must divide the layer's work"
+    )
+    strategy: Literal["Resource", "Latency"] | None = Field(None, description="hls4ml strategy of the layer")
+    precision: dict[Literal["weight", "bias", "slope", "accum", "result"], str] = Field(
+        {}, description="ap_fixed types `fixed<W,I>`, at least as wide as what exactness needs"
+    )
+
+    @field_validator("precision")
+    @classmethod
+    def _is_a_fixed_point_type(cls, precision: dict[str, str]) -> dict[str, str]:
+        for name, text in precision.items():
+            if not PRECISION.match(text):
+                raise ValueError(f"{name} must read fixed<W,I> (total bits, integer bits), not {text!r}")
+        return precision
+
+
+class HlsConfig(Strict):
+    """What hls4ml is asked to generate."""
+
+    backend: Literal["Vitis", "Vivado"] = Field("Vitis", description="Vitis HLS or Vivado HLS")
+    part: str = Field("xczu7ev-ffvc1156-2-e", min_length=1, description="FPGA part; the default is that of a ZCU104")
+    clock_period_ns: Annotated[float, Field(gt=0.5, le=100)] = Field(
+        5.0, description="target clock period in nanoseconds"
+    )
+    strategy: Literal["Resource", "Latency"] = Field("Resource", description="hls4ml strategy of every layer")
+    reuse_factor: PositiveInt = Field(64, description="reuse factor of every layer that sets none of its own")
+    layers: dict[str, HlsLayerConfig] = Field(
+        {}, description="overrides by layer name or shell pattern; a later entry wins"
+    )
+
+
+class ComparisonConfig(Strict):
+    """Which faces the C-simulation and Python are compared on."""
+
+    faces: str | None = Field(
+        None, description="image, folder or tar of photos; null: faces that installed packages carry"
+    )
+    images: Annotated[int, Field(ge=1, le=10000)] = Field(8, description="number of faces")
+
+
+class TrainingConfig(Strict):
+    """Quantisation-aware distillation from the float network. Files are relative to the shared data folder."""
+
+    float_weights: str = Field(
+        "weights/mobilefacenet_y1_folded.npz", description="float weights: start of the student, and the teacher"
+    )
+    faces: tuple[str, ...] = Field(
+        ("faces/celeba_112.tar", "faces/utkface_112.tar"),
+        min_length=1,
+        strict=False,
+        description="folders or tars of aligned faces; labels are not used",
+    )
+    held_out_identities: Annotated[int, Field(ge=2)] = Field(
+        40, description="people of the first faces entry that are kept out of training for the verification score"
+    )
+    calibration_images: PositiveInt = Field(64, description="training faces that the exponents are chosen on")
+    steps: Annotated[int, Field(ge=0)] = Field(
+        500, description="optimiser steps; 0: calibrated float weights, no training"
+    )
+    batch_size: PositiveInt = Field(64, description="faces per step")
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
+        3e-4, description="peak of the schedule: linear warm-up over 5 % of the steps, then cosine to zero (Adam)"
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of order and augmentation")
+
+
+class DesignConfig(Strict):
+    """One design: network, bits, checkpoint, training, HLS settings, comparison."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")] = Field(
+        description="name of the design and of its folder under hls_project/"
+    )
+    model: ModelConfig = ModelConfig()
+    quantisation: QuantisationConfig = QuantisationConfig()
+    checkpoint: str | None = Field(
+        None, description="checkpoint file, relative to the design file; null: random weights"
+    )
+    training: TrainingConfig = TrainingConfig()
+    hls: HlsConfig = HlsConfig()
+    comparison: ComparisonConfig = ComparisonConfig()
+
+    _file: Path = Path("config")
+
+    @property
+    def file(self) -> Path:
+        """The file this design was read from: error messages name it, relative paths start at its folder."""
+        return self._file
+
+    def resolve(self, relative: str) -> Path:
+        """Path of a file that the design names, relative to the design file."""
+        return (self._file.parent / relative).resolve()

@@ -1,0 +1,221 @@
+"""From a design file to a verified HLS project: a list of named steps that can stop after any of them.
+
+Everything is written into a folder beside the final one, which takes its place when the last step is done: an error or
+an interrupt leaves what stood there before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from qmfn import estimate, report
+from qmfn.config import DesignConfig
+from qmfn.errors import UserError
+from qmfn.faces.samples import comparison_faces
+from qmfn.hls import compare, convert, csim, project, readback
+from qmfn.model.builder import build_model
+from qmfn.model.checkpoint import Checkpoint
+from qmfn.model.footprint import footprint
+from qmfn.model.initial import design_checkpoint
+from qmfn.model.mobilefacenet import architecture, normalise
+from qmfn.model.parameters import import_float_weights, set_parameters
+from qmfn.shared import shared_folder
+
+
+@dataclass
+class Run:
+    """What the steps hand on; `result` is what becomes report.json."""
+
+    config: DesignConfig
+    folder: Path
+    final: Path
+    result: dict[str, Any] = field(default_factory=dict)
+    checkpoint: Checkpoint | None = None
+    faces: np.ndarray | None = None
+    face_names: list[str] = field(default_factory=list)
+    request: convert.Request | None = None
+    model: Any = None
+    graph: Any = None
+    library: Path | None = None
+
+    @property
+    def images(self) -> np.ndarray:
+        """The comparison faces as the network takes them."""
+        return normalise(self.faces)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step; `says` is printed while it runs."""
+
+    name: str
+    says: str
+    do: Callable[[Run], None]
+
+
+def load(run: Run) -> None:
+    """Checkpoint, footprint and every HLS setting: whatever can be wrong with the design shows here."""
+    run.checkpoint = design_checkpoint(run.config)
+    device = estimate.find_device(run.config.hls.part)
+    run.request = convert.plan(run.config, run.checkpoint)
+    layers = run.checkpoint.layers
+    run.result["design"] = {
+        "name": run.config.name,
+        "config": str(run.config.file),
+        "backend": run.config.hls.backend,
+        "part": run.config.hls.part,
+        "board": device.board,
+        "clock_period_ns": run.config.hls.clock_period_ns,
+        "input_size": run.config.model.input_size,
+        "embedding_size": run.config.model.embedding_size,
+        "layers": len(layers),
+        "multiplications": sum(layer.multiplications for layer in layers),
+        "checkpoint": dict(run.checkpoint.origin),
+    }
+    run.result["footprint"] = footprint(run.checkpoint).as_dict()
+
+
+def gather_faces(run: Run) -> None:
+    """The faces that Python and C-simulation will be compared on."""
+    settings = run.config.comparison
+    source = None if settings.faces is None else run.config.resolve(settings.faces)
+    run.faces, run.face_names = comparison_faces(source, settings.images, run.config.model.input_size)
+
+
+def build(run: Run) -> None:
+    """The quantised Keras network."""
+    run.model = build_model(run.checkpoint.layers, run.checkpoint.formats, exact=True)
+    set_parameters(run.model, run.checkpoint.parameters())
+
+
+def write(run: Run) -> None:
+    """hls4ml's graph and the HLS project, read back and checked against what was asked."""
+    started = time.monotonic()
+    with contextlib.redirect_stdout(io.StringIO()):  # hls4ml narrates
+        run.graph = convert.convert(run.config, run.checkpoint, run.request, run.model, run.folder)
+        project.write_project(run.graph, run.folder, run.final)
+    readback.check_project(run.graph, run.checkpoint.layers, run.request, run.folder)
+    run.result["csim"] = {"convert_seconds": time.monotonic() - started}
+
+
+def estimate_design(run: Run) -> None:
+    """Cycles and resources per layer, estimated."""
+    run.result |= estimate.estimate(estimate.describe(run.graph)).report_sections()
+
+
+def compile_csim(run: Run) -> None:
+    """The C-simulation library."""
+    started = time.monotonic()
+    run.library = csim.compile_library(run.folder)
+    run.result["csim"]["compile_seconds"] = time.monotonic() - started
+
+
+def compare_with_python(run: Run) -> None:
+    """Every value of every layer; expected outputs go into the project's test bench."""
+    simulation = csim.Csim(run.library, run.folder / "firmware" / "weights", csim.tensors_of(run.graph))
+    started = time.monotonic()
+    found = compare.compare(
+        simulation, run.model, run.checkpoint.layers, run.images,
+        lambda images: tqdm(images, desc="comparing", unit="face", leave=False),
+    )  # fmt: skip
+    run.result["csim"]["images_per_second"] = found.images / (time.monotonic() - started)
+    embeddings = np.stack(found.embeddings)
+    project.write_test_bench(run.folder, run.images, embeddings)
+    run.result["comparison"] = {
+        "images": found.images,
+        "faces": run.face_names,
+        "mismatches": found.mismatches,
+        "first_difference": str(found.first_difference) if found.first_difference else None,
+        "cosine_to_float": _cosine_to_float(run, embeddings),
+        "tensors": [asdict(tensor) for tensor in found.tensors],
+    }
+
+
+def _cosine_to_float(run: Run, embeddings: np.ndarray) -> float | None:
+    """Mean cosine between quantised and float embeddings; None where the float weights are not at hand."""
+    path = shared_folder() / run.config.training.float_weights
+    if run.config.checkpoint is None or not path.exists():
+        return None
+    layers = architecture(run.config.model)
+    model = build_model(layers)
+    set_parameters(model, import_float_weights(path, layers))
+    wanted = model.predict(run.images, verbose=0).reshape(embeddings.shape)
+    lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(wanted, axis=1)
+    return float(np.mean(np.sum(embeddings * wanted, axis=1) / lengths))
+
+
+STEPS = (
+    Step("load", "reading design and checkpoint", load),
+    Step("faces", "finding and aligning faces", gather_faces),
+    Step("model", "building the quantised Keras network", build),
+    Step("write", "converting with hls4ml, writing the HLS project", write),
+    Step("estimate", "estimating cycles and resources", estimate_design),
+    Step("compile", "compiling the C-simulation", compile_csim),
+    Step("compare", "comparing C-simulation and Python", compare_with_python),
+)
+STEP_NAMES = tuple(step.name for step in STEPS)
+
+
+def run_flow(config: DesignConfig, output: Path, until: str, say: Callable[[str], None]) -> dict[str, Any]:
+    """Run the steps up to `until`, then put the project and its report in place.
+
+    Args:
+        output: folder of projects; the design goes into `output/<name>`.
+        until: name of the last step.
+        say: takes one line of progress.
+
+    Returns:
+        The result, as in report.json.
+
+    Raises:
+        UserError: something that the user gave can't be used.
+    """
+    steps = STEPS[: STEP_NAMES.index(until) + 1]
+    final = output / config.name
+    with _aside(final) as folder:
+        run = Run(config, folder, final.resolve())
+        for number, step in enumerate(steps, start=1):
+            say(f"[{number}/{len(steps)}] {step.says}")
+            step.do(run)
+        report.write_report(run.result, folder)
+        _put_in_place(folder, final)
+    return run.result
+
+
+@contextlib.contextmanager
+def _aside(final: Path) -> Iterator[Path]:
+    """A folder beside the final one, gone afterwards whatever happens."""
+    folder = final.with_name(f".{final.name}.{os.getpid()}")
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"{final}: can't be written ({error.strerror}).") from None
+    try:
+        yield folder.resolve()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_in_place(folder: Path, final: Path) -> None:
+    old = final.with_name(f".{final.name}.{os.getpid()}.old")
+    try:
+        if final.exists():
+            final.rename(old)
+        folder.rename(final)
+    except OSError as error:
+        raise UserError(f"{final}: can't be replaced ({error.strerror}).") from None
+    finally:
+        if old.exists() and not final.exists():
+            old.rename(final)
+    shutil.rmtree(old, ignore_errors=True)

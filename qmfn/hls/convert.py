@@ -1,0 +1,146 @@
+"""QKeras network -> hls4ml `ModelGraph`, with nothing left for hls4ml to infer.
+
+hls4ml gets the network's structure from Keras, the quantised values from the checkpoint, and an explicit type for every
+weight, bias, slope, accumulator and result. The known traps of hls4ml 1.3.0, and where each is dealt with:
+
+- a quantising activation behind an 'auto' result is dropped silently: results are explicit (`_layer_config`);
+- QKeras quantisers with scales go wrong: hls4ml sees values, no quantisers (`_structure`, `_QuantisedValues`);
+- settings on the model level are ignored with named layers: every layer has its own (`hls_config`);
+- invalid reuse factors are changed: they are refused before (`qmfn.hls.reuse`);
+- whatever is changed all the same is found by reading the written project back (`qmfn.hls.readback`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qmfn.config import DesignConfig
+from qmfn.hls import qprelu
+from qmfn.hls.reuse import LayerHls, hls_by_layer, precisions_by_layer
+from qmfn.hls.types import INPUT_TYPE, LayerTypes, layer_types
+from qmfn.model.checkpoint import Checkpoint
+from qmfn.model.mobilefacenet import INPUT, LayerSpec
+from qmfn.model.parameters import Parameters
+
+with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+    warnings.simplefilter("ignore")  # hls4ml warns of optional front ends that are not installed
+    from hls4ml.converters.keras_v2_to_hls import KerasReader, parse_keras_model
+    from hls4ml.model import ModelGraph
+    from hls4ml.utils.config import create_config
+
+PROJECT_NAME = "qmfn"
+"""Name of the top function and of the C++ files."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a design asks hls4ml for; the written project is checked against it."""
+
+    types: Mapping[str, LayerTypes]
+    hls: Mapping[str, LayerHls]
+
+
+def plan(config: DesignConfig, checkpoint: Checkpoint) -> Request:
+    """Settle types and HLS settings of every layer.
+
+    Raises:
+        UserError: a setting can't be honoured.
+    """
+    layers = checkpoint.layers
+    precisions = precisions_by_layer(config.hls, layers, str(config.file))
+    types = layer_types(checkpoint, precisions, f"{config.file}: hls.layers")
+    return Request(types, hls_by_layer(config.hls, layers, str(config.file)))
+
+
+def convert(config: DesignConfig, checkpoint: Checkpoint, request: Request, model: Any, folder: Path) -> ModelGraph:
+    """Convert and optimise; nothing is written yet.
+
+    Args:
+        model: the quantised Keras network of this checkpoint (`build_model`); its structure is converted.
+        folder: where the graph's `write` will put the project.
+    """
+    qprelu.register()
+    settings = create_config(
+        output_dir=str(folder),
+        project_name=PROJECT_NAME,
+        backend=config.hls.backend,
+        part=config.hls.part,
+        clock_period=config.hls.clock_period_ns,
+        io_type="io_stream",
+    )
+    settings["HLSConfig"] = hls_config(checkpoint.layers, request)
+    settings["TraceOutput"] = True
+    layers, inputs, outputs, _ = parse_keras_model(_structure(model), _QuantisedValues(checkpoint.parameters()))
+    return ModelGraph.from_layer_list(settings, layers, inputs, outputs)
+
+
+def hls_config(layers: tuple[LayerSpec, ...], request: Request) -> dict[str, Any]:
+    """hls4ml's `HLSConfig`: one entry per layer, under the layer's own name."""
+    names: dict[str, Any] = {INPUT: {"Precision": {"result": str(INPUT_TYPE)}}}
+    outputs = {INPUT: str(INPUT_TYPE)}
+    for layer in layers:
+        types = request.types[layer.name]
+        outputs[layer.name] = str(types.output)
+        if layer.padding:
+            names[f"{layer.name}_pad"] = {"Precision": {"result": outputs[layer.source]}, "Trace": True}
+        names |= _layer_config(layer, types, request.hls.get(layer.name))
+    defaults = {"Precision": {"default": "fixed<16,6>"}, "ReuseFactor": 1, "Strategy": "resource"}
+    return {"Model": defaults, "LayerName": names}
+
+
+def _layer_config(layer: LayerSpec, types: LayerTypes, hls: LayerHls | None) -> dict[str, Any]:
+    output = {"Precision": {"result": str(types.output)}, "Trace": True}
+    if layer.kind == "add":
+        return {layer.name: output, f"{layer.name}_quant": output}
+    convolution = {
+        "Precision": {name: str(getattr(types, name)) for name in ("weight", "bias", "accum", "result")},
+        "ReuseFactor": hls.reuse_factor,
+        "Strategy": hls.strategy.lower(),
+        "Trace": True,
+    }
+    if not layer.prelu:
+        return {layer.name: convolution, f"{layer.name}_quant": output}
+    prelu = {
+        "Precision": {"slope": str(types.slope), "result": str(types.output)},
+        "ReuseFactor": hls.prelu_reuse_factor,
+        "Trace": True,
+    }
+    return {layer.name: convolution, f"{layer.name}_prelu": prelu}
+
+
+def _structure(model: Any) -> dict[str, Any]:
+    """The network's structure without quantisers.
+
+    The requantisation behind a linear layer or an add becomes a linear activation of the producer's own result type,
+    which hls4ml then removes.
+    """
+    structure = json.loads(model.to_json())
+    for layer in structure["config"]["layers"]:
+        settings = layer["config"]
+        if layer["class_name"] == "QActivation":
+            layer["class_name"], settings["activation"] = "Activation", "linear"
+        elif layer["class_name"] in ("QConv2D", "QDepthwiseConv2D"):
+            for key in ("kernel_quantizer", "depthwise_quantizer", "bias_quantizer", "activation"):
+                settings.pop(key, None)
+    return structure
+
+
+class _QuantisedValues(KerasReader):
+    """Gives hls4ml the quantised values, not the float ones that a Keras network in training keeps."""
+
+    NAMES = {"kernel": "kernel", "depthwise_kernel": "kernel", "bias": "bias", "slope": "slope"}
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+
+    def get_weights_data(self, layer_name: str, var_name: str) -> np.ndarray:
+        return self.parameters[layer_name.removesuffix("_prelu")][self.NAMES[var_name]]

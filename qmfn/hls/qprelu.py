@@ -1,0 +1,88 @@
+"""PReLU per channel as an hls4ml layer of our own, through hls4ml's extension API.
+
+hls4ml's own PReLU takes no shared axes (one slope per value, not per channel). `register()` makes `QPReLU` known to
+the Keras parser and to the Vivado backend, whose templates Vitis inherits; the HLS code is
+`templates/nnet_qprelu_stream.h`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import hls4ml
+from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
+from hls4ml.converters.keras_v2_to_hls import get_supported_keras_layers, get_weights_data
+from hls4ml.model.attributes import Attribute, TypeAttribute, WeightAttribute
+from hls4ml.model.layers import Layer, register_layer
+
+HEADER = "nnet_utils/nnet_qprelu_stream.h"
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+class QPReLU(Layer):
+    """One slope per channel; the result type requantises."""
+
+    _expected_attributes = [
+        Attribute("n_in"),
+        Attribute("n_chan"),
+        WeightAttribute("slope"),
+        TypeAttribute("slope"),
+    ]
+
+    def initialize(self) -> None:
+        self.add_output_variable(self.get_input_variable().shape)
+        self.add_weights_variable(name="slope", var_name="s{index}")
+
+
+def parse_qprelu(keras_layer: dict, input_names: list, input_shapes: list, data_reader: Any) -> tuple[dict, list]:
+    """Keras handler: the layer's description for hls4ml, and its output shape."""
+    shape = input_shapes[0]
+    layer = {
+        "name": keras_layer["config"]["name"],
+        "class_name": "QPReLU",
+        "inputs": input_names,
+        "n_in": shape[1] * shape[2] * shape[3],
+        "n_chan": shape[3],
+        "slope_data": get_weights_data(data_reader, keras_layer["config"]["name"], "slope"),
+    }
+    return layer, list(shape)
+
+
+class QPReLUConfigTemplate(LayerConfigTemplate):
+    def __init__(self) -> None:
+        super().__init__(QPReLU)
+        self.template = """struct qprelu_config{index} : nnet::qprelu_config {{
+    static const unsigned n_in = {n_in};
+    static const unsigned n_chan = {n_chan};
+    static const unsigned reuse_factor = {reuse};
+    typedef {slope_t.name} slope_t;
+}};\n"""
+
+    def format(self, node: QPReLU) -> str:
+        return self.template.format(**self._default_config_params(node))
+
+
+class QPReLUFunctionTemplate(FunctionCallTemplate):
+    def __init__(self) -> None:
+        super().__init__(QPReLU, include_header=[HEADER])
+        self.template = "nnet::qprelu<{input_t}, {output_t}, qprelu_config{index}>({input}, {output}, {slope});"
+
+    def format(self, node: QPReLU) -> str:
+        params = self._default_function_params(node)
+        params["slope"] = node.get_weights("slope").name
+        params["index"] = node.index
+        return self.template.format(**params)
+
+
+def register() -> None:
+    """Make the layer known to hls4ml; calling it again changes nothing."""
+    if "QPReLU" in get_supported_keras_layers():
+        return
+    register_layer("QPReLU", QPReLU)
+    hls4ml.converters.register_keras_v2_layer_handler("QPReLU", parse_qprelu)
+    vivado = hls4ml.backends.get_backend("Vivado")
+    vivado.register_template(QPReLUConfigTemplate)
+    vivado.register_template(QPReLUFunctionTemplate)
+    for name in ("Vivado", "Vitis"):
+        hls4ml.backends.get_backend(name).register_source(TEMPLATES / Path(HEADER).name, destination_dir="nnet_utils")

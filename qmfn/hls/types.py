@@ -1,0 +1,149 @@
+"""Exact fixed-point types: the narrowest that hold every value that can occur, computed from the actual weights.
+
+Accumulators may wrap while they sum: two's complement makes the result right as soon as the *final* sum fits, so
+only the range of final sums counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qmfn.config.schema import PRECISION
+from qmfn.errors import UserError
+from qmfn.model.checkpoint import Checkpoint
+from qmfn.model.formats import INPUT_FORMAT, Format, LayerFormat
+from qmfn.model.mobilefacenet import LayerSpec
+from qmfn.model.quantizers import integer_range
+
+
+@dataclass(frozen=True)
+class FixedType:
+    """`ap_fixed<width, integer>`, signed; `requantises` adds round-half-even and saturation."""
+
+    width: int
+    integer: int
+    requantises: bool = False
+
+    def __str__(self) -> str:
+        modes = ",AP_RND_CONV,AP_SAT" if self.requantises else ""
+        return f"fixed<{self.width},{self.integer}{modes}>"
+
+    def holds(self, other: FixedType) -> bool:
+        """Every value of `other` is a value of this type."""
+        return self.integer >= other.integer and self.width - self.integer >= other.width - other.integer
+
+
+@dataclass(frozen=True)
+class LayerTypes:
+    """Types of one layer. `accum` and `result` belong to the convolution, `slope` and `output` to its PReLU.
+
+    A linear layer has no slope, and its `result` is its output; an add has only `output`.
+    """
+
+    output: FixedType
+    weight: FixedType | None = None
+    bias: FixedType | None = None
+    accum: FixedType | None = None
+    result: FixedType | None = None
+    slope: FixedType | None = None
+
+
+def activation_type(form: Format) -> FixedType:
+    """The type whose assignment requantises exactly like the Keras quantiser."""
+    return FixedType(*form.fixed, requantises=True)
+
+
+INPUT_TYPE = FixedType(*INPUT_FORMAT.fixed)
+
+
+def type_of_values(values: np.ndarray) -> FixedType:
+    """The narrowest type (2 bits at least) that holds all values exactly; values are multiples of powers of two."""
+    mantissas, exponents = np.frexp(values[values != 0].astype(np.float64))
+    if mantissas.size == 0:
+        return FixedType(2, 2)
+    # A float64 mantissa has 53 bits: as an integer, its trailing zeros tell the least significant bit.
+    integers = np.abs(np.ldexp(mantissas, 53)).astype(np.int64)
+    trailing_zeros = np.log2((integers & -integers).astype(np.float64)).astype(np.int64)
+    lowest = int(np.min(exponents - 53 + trailing_zeros))
+    return type_of_range(float(values.min()), float(values.max()), lowest)
+
+
+def type_of_range(smallest: float, largest: float, exponent: int) -> FixedType:
+    """The narrowest type for multiples of 2**exponent between `smallest` and `largest`."""
+    low, high = round(smallest / 2.0**exponent), round(largest / 2.0**exponent)
+    width = max(2, high.bit_length() + 1, (-low - 1).bit_length() + 1 if low < 0 else 0)
+    return FixedType(width, width + exponent)
+
+
+def sum_type(layer: LayerSpec, form: LayerFormat, integers: dict[str, np.ndarray]) -> FixedType:
+    """Type of a convolution's sums: weights times any possible input, plus bias.
+
+    Per output channel the largest sum takes for each weight the input that makes its product largest; zero padding
+    replaces inputs by zero, which the input range contains.
+    """
+    low, high = integer_range(form.input.bits)
+    kernel = integers["kernel"].reshape(-1, layer.out_channels)
+    product_exponents = np.asarray(form.weight.exponents) + form.input.exponent
+    bias = integers["bias"] * 2 ** (np.asarray(form.bias.exponents) - product_exponents)
+    largest = np.maximum(kernel * low, kernel * high).sum(axis=0) + bias
+    smallest = np.minimum(kernel * low, kernel * high).sum(axis=0) + bias
+    _check_float32_holds(layer, kernel, max(-low, high), bias)
+    steps = 2.0**product_exponents
+    return type_of_range(min(0.0, (smallest * steps).min()), max(0.0, (largest * steps).max()), product_exponents.min())
+
+
+def _check_float32_holds(layer: LayerSpec, kernel: np.ndarray, magnitude: int, bias: np.ndarray) -> None:
+    """Keras sums in float32, in any order: exact as long as no partial sum passes 2**24 units of its channel."""
+    bound = int((np.abs(kernel).sum(axis=0) * magnitude + np.abs(bias)).max())
+    if bound > 2**24:
+        raise UserError(
+            f"{layer.name}: its sums can reach {bound} units, beyond the {2**24} that float32 counts exactly; "
+            "lower weight_bits, activation_bits or bias_bits of this layer or its source."
+        )
+
+
+def layer_types(checkpoint: Checkpoint, precisions: dict[str, dict[str, str]], key: str) -> dict[str, LayerTypes]:
+    """The exact types of every layer, with the design's own precisions where it gives some.
+
+    Args:
+        checkpoint: the quantised network.
+        precisions: layer -> {"weight" | "bias" | "slope" | "accum" | "result": "fixed<W,I>"} from the design.
+        key: where they stand, for error messages.
+
+    Raises:
+        UserError: a precision is narrower than exactness needs, or the layer has no such type.
+    """
+    parameters = checkpoint.parameters()
+    types = {}
+    for layer, form in zip(checkpoint.layers, checkpoint.formats.values(), strict=True):
+        needed = {"output": activation_type(form.activation)}
+        if layer.kind != "add":
+            sums = sum_type(layer, form, checkpoint.integers[layer.name])
+            values = parameters[layer.name]
+            needed |= {"weight": type_of_values(values["kernel"]), "bias": type_of_values(values["bias"])}
+            needed |= {"accum": sums, "result": sums if layer.prelu else needed["output"]}
+        if layer.prelu:
+            needed["slope"] = type_of_values(values["slope"])
+        for name, text in precisions.get(layer.name, {}).items():
+            needed[name] = _asked_type(text, needed, name, f"{key}.{layer.name}.precision.{name}")
+        types[layer.name] = LayerTypes(**needed)
+    return types
+
+
+def _asked_type(text: str, needed: dict[str, FixedType], name: str, key: str) -> FixedType:
+    if name not in needed:
+        raise UserError(f"{key}: this layer has no such type; it has {', '.join(needed)}.")
+    _, width, integer = PRECISION.match(text).groups()
+    asked = FixedType(int(width), int(integer))
+    if needed[name].requantises:
+        raise UserError(f"{key} = {text}: a requantised output has the type that activation_bits and checkpoint set.")
+    if not asked.holds(needed[name]):
+        raise UserError(
+            f"{key} = {text}: is too narrow to be exact; it must hold {needed[name]} (integer bits >= "
+            f"{needed[name].integer}, fraction bits >= {needed[name].width - needed[name].integer})."
+        )
+    return asked
+
+

@@ -1,0 +1,73 @@
+"""From the layer table to Keras: one builder for the float and the quantised network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+from qkeras import QActivation, QConv2D, QDepthwiseConv2D
+from tensorflow import keras
+
+from qmfn.model.formats import LayerFormat
+from qmfn.model.layers import QPReLU
+from qmfn.model.mobilefacenet import INPUT, LayerSpec
+from qmfn.model.quantizers import fixed_point
+
+
+def build_model(
+    layers: Sequence[LayerSpec], formats: Mapping[str, LayerFormat] | None = None, exact: bool = True
+) -> keras.Model:
+    """The Keras network: float without formats, quantised (QKeras) with them.
+
+    Args:
+        layers: from `architecture`.
+        formats: widths and exponents per layer.
+        exact: arithmetic of the quantised PReLUs in float64, so that every tensor equals the fixed-point hardware's;
+            False is faster and for training.
+
+    Shapes: (batch, input_size, input_size, 3) float32 from `normalise` -> (batch, 1, 1, embedding_size).
+    """
+    pixels = keras.Input((layers[0].in_size, layers[0].in_size, 3), name=INPUT)
+    tensors = {INPUT: pixels}
+    for layer in layers:
+        x = tensors[layer.source]
+        if layer.kind == "add":
+            x = keras.layers.Add(name=layer.name)([x, tensors[layer.shortcut]])
+        elif layer.padding:
+            x = keras.layers.ZeroPadding2D(layer.padding, name=f"{layer.name}_pad")(x)
+        if formats is None:
+            tensors[layer.name] = _float_layer(x, layer)
+        else:
+            tensors[layer.name] = _quantised_layer(x, layer, formats[layer.name], exact)
+    return keras.Model(pixels, tensors[layers[-1].name], name="mobilefacenet")
+
+
+def _float_layer(x: tf.Tensor, layer: LayerSpec) -> tf.Tensor:
+    if layer.kind == "conv":
+        x = keras.layers.Conv2D(layer.out_channels, layer.kernel, layer.stride, name=layer.name)(x)
+    elif layer.kind == "depthwise":
+        x = keras.layers.DepthwiseConv2D(layer.kernel, layer.stride, name=layer.name)(x)
+    if layer.prelu:
+        x = keras.layers.PReLU(shared_axes=[1, 2], name=f"{layer.name}_prelu")(x)
+    return x
+
+
+def _quantised_layer(x: tf.Tensor, layer: LayerSpec, form: LayerFormat, exact: bool) -> tf.Tensor:
+    if layer.kind == "conv":
+        kernel = fixed_point(form.weight.bits, list(form.weight.exponents))
+        bias = fixed_point(form.bias.bits, list(form.bias.exponents))
+        x = QConv2D(
+            layer.out_channels, layer.kernel, layer.stride,
+            kernel_quantizer=kernel, bias_quantizer=bias, name=layer.name,
+        )(x)  # fmt: skip
+    elif layer.kind == "depthwise":
+        kernel = fixed_point(form.weight.bits, [[exponent] for exponent in form.weight.exponents])
+        bias = fixed_point(form.bias.bits, list(form.bias.exponents))
+        x = QDepthwiseConv2D(
+            layer.kernel, layer.stride, depthwise_quantizer=kernel, bias_quantizer=bias, name=layer.name
+        )(x)
+    activation = fixed_point(form.activation.bits, form.activation.exponent, clip_gradient=True)
+    if layer.prelu:
+        slope = fixed_point(form.slope.bits, form.slope.exponent)
+        return QPReLU(slope, activation, exact, name=f"{layer.name}_prelu")(x)
+    return QActivation(activation, name=f"{layer.name}_quant")(x)

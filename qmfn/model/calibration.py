@@ -1,0 +1,105 @@
+"""Choosing exponents: for every tensor the power-of-two step that loses least (smallest mean squared error)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from qmfn.model.formats import INPUT_FORMAT, LayerExponents, LayerWidths
+from qmfn.model.mobilefacenet import INPUT, LayerSpec
+from qmfn.model.parameters import Parameters
+from qmfn.model.quantizers import quantise_to_integers
+
+SAMPLED_VALUES = 200_000
+"""Activation values that the choice of one exponent looks at; more changes no exponent of the full network."""
+
+
+def best_exponent(values: np.ndarray, bits: int) -> int:
+    """The exponent of the least significant bit with the smallest mean squared error over `values`.
+
+    Candidates: the one at which the largest magnitude just fits, and the finer ones that saturate a few values to
+    resolve the others better.
+    """
+    largest = float(np.max(np.abs(values)))
+    if largest == 0:
+        return -(bits - 1)
+    covering = int(np.ceil(np.log2(largest / 2 ** (bits - 1))))
+    return min(range(covering - 3, covering + 1), key=lambda exponent: _squared_error(values, bits, exponent))
+
+
+def _squared_error(values: np.ndarray, bits: int, exponent: int) -> float:
+    quantised = quantise_to_integers(values, bits, exponent) * 2.0**exponent
+    return float(np.mean((quantised - values) ** 2))
+
+
+def covering_exponent(values: np.ndarray, bits: int) -> int:
+    """The finest exponent at which no value saturates."""
+    largest = float(np.max(np.abs(values)))
+    if largest == 0:
+        return -(bits - 1)
+    exponent = int(np.ceil(np.log2(largest / 2 ** (bits - 1))))
+    while np.rint(np.max(values) / 2.0**exponent) > 2 ** (bits - 1) - 1:
+        exponent += 1
+    return exponent
+
+
+def calibrate(
+    layers: Sequence[LayerSpec],
+    parameters: Parameters,
+    widths: Mapping[str, LayerWidths],
+    activations: Mapping[str, np.ndarray],
+) -> dict[str, LayerExponents]:
+    """Exponents of every tensor of the network.
+
+    Args:
+        layers: the network.
+        parameters: its float weights.
+        widths: bits per layer.
+        activations: layer -> values of its output on calibration faces (`observe_activations`), any shape.
+    """
+    outputs = {INPUT: INPUT_FORMAT.exponent}
+    exponents = {}
+    for layer in layers:
+        width, values = widths[layer.name], parameters[layer.name]
+        activation = best_exponent(activations[layer.name], width.activation_bits)
+        outputs[layer.name] = activation
+        if layer.kind == "add":
+            exponents[layer.name] = LayerExponents(activation)
+            continue
+        weight = weight_exponents(values["kernel"], layer, width.weight_bits)
+        exponents[layer.name] = LayerExponents(
+            activation,
+            weight,
+            # Finer than the finest product would only widen the accumulator.
+            max(covering_exponent(values["bias"], width.bias_bits), min(weight) + outputs[layer.source]),
+            best_exponent(values["slope"], width.slope_bits) if layer.prelu else None,
+        )
+    return exponents
+
+
+def weight_exponents(kernel: np.ndarray, layer: LayerSpec, bits: int) -> tuple[int, ...]:
+    """One exponent per output channel of a kernel of `layer.kernel_shape`."""
+    channels = kernel.reshape(-1, layer.out_channels).T
+    return tuple(best_exponent(channel, bits) for channel in channels)
+
+
+def observe_activations(model, layers: Sequence[LayerSpec], images: np.ndarray) -> dict[str, np.ndarray]:
+    """Output values of every layer of a float network on calibration images, `SAMPLED_VALUES` of each.
+
+    Args:
+        model: from `build_model` without formats, weights set.
+        images: float32 (N, size, size, 3) from `normalise`.
+    """
+    from tensorflow import keras
+
+    names = [f"{layer.name}_prelu" if layer.prelu else layer.name for layer in layers]
+    probe = keras.Model(model.input, [model.get_layer(name).output for name in names])
+    rng = np.random.default_rng(0)
+    per_image = max(1, SAMPLED_VALUES // len(images))
+    samples: dict[str, list[np.ndarray]] = {layer.name: [] for layer in layers}
+    for image in images:
+        for layer, output in zip(layers, probe(image[None], training=False), strict=True):
+            values = output.numpy().ravel()
+            samples[layer.name].append(values if values.size <= per_image else rng.choice(values, per_image))
+    return {name: np.concatenate(values) for name, values in samples.items()}

@@ -1,0 +1,85 @@
+"""How many bits the network's parameters take, against 32-bit float. Nothing is left out, nothing hidden in a sum.
+
+Counted: every weight at its width (first and last layer included), one exponent per output channel, biases, slopes, and
+one exponent for every other tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from qmfn.model.checkpoint import Checkpoint
+
+FLOAT_BITS = 32
+
+TENSOR_EXPONENT_BITS = 8
+"""One exponent of a whole tensor (activation, bias, slope, smallest weight exponent), as stored in a checkpoint."""
+
+
+@dataclass(frozen=True)
+class LayerFootprint:
+    """Bits of one layer; `share` is `total_bits` over its float bits."""
+
+    layer: str
+    weights: int
+    weight_width: int
+    weight_bits: int
+    exponent_bits: int
+    bias_bits: int
+    slope_bits: int
+    total_bits: int
+    float_bits: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bits of the whole network. `weight_share` compares weights with their exponents to float weights, `share` all."""
+
+    layers: tuple[LayerFootprint, ...]
+    weight_bits: int
+    exponent_bits: int
+    bias_bits: int
+    slope_bits: int
+    total_bits: int
+    float_bits: int
+    weight_share: float
+    share: float
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+def footprint(checkpoint: Checkpoint) -> Footprint:
+    """Footprint by layer and in total."""
+    layers = tuple(
+        _layer_footprint(layer.name, checkpoint) for layer in checkpoint.layers if layer.kind != "add"
+    )
+    names = ("weight_bits", "exponent_bits", "bias_bits", "slope_bits", "total_bits", "float_bits")
+    sums = {name: sum(getattr(layer, name) for layer in layers) for name in names}
+    float_weight_bits = FLOAT_BITS * sum(layer.weights for layer in layers)
+    weight_share = (sums["weight_bits"] + sums["exponent_bits"]) / float_weight_bits
+    return Footprint(layers, **sums, weight_share=weight_share, share=sums["total_bits"] / sums["float_bits"])
+
+
+def _layer_footprint(name: str, checkpoint: Checkpoint) -> LayerFootprint:
+    integers: Mapping[str, np.ndarray] = checkpoint.integers[name]
+    widths, exponents = checkpoint.widths[name], checkpoint.exponents[name]
+    weight_bits = integers["kernel"].size * widths.weight_bits
+    bias_bits = integers["bias"].size * widths.bias_bits
+    slope_bits = integers["slope"].size * widths.slope_bits if "slope" in integers else 0
+    exponent_bits = channel_exponent_bits(exponents.weight) + TENSOR_EXPONENT_BITS * (1 + len(integers))
+    total = weight_bits + exponent_bits + bias_bits + slope_bits
+    float_bits = FLOAT_BITS * sum(values.size for values in integers.values())
+    return LayerFootprint(
+        name, integers["kernel"].size, widths.weight_bits, weight_bits, exponent_bits, bias_bits, slope_bits,
+        total, float_bits, total / float_bits,
+    )  # fmt: skip
+
+
+def channel_exponent_bits(exponents: tuple[int, ...]) -> int:
+    """Bits of the exponents of all channels, each stored as its distance from the smallest."""
+    return len(exponents) * (max(exponents) - min(exponents)).bit_length()

@@ -1,0 +1,122 @@
+"""Number formats: the width and the power-of-two exponents of every tensor of a quantised network.
+
+A value is `integer * 2**exponent`, the integer signed with `bits` bits. Activations, biases and slopes have one
+exponent per tensor, weights one per output channel. A bias is never finer than its channel's products, so every sum
+of a channel is a multiple of one power of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from qmfn.config import QuantisationConfig, settings_by_layer
+from qmfn.model.mobilefacenet import INPUT, LayerSpec
+
+
+@dataclass(frozen=True)
+class Format:
+    """One exponent for the whole tensor."""
+
+    bits: int
+    exponent: int
+
+    @property
+    def fixed(self) -> tuple[int, int]:
+        """(W, I) of the `ap_fixed<W,I>` that holds exactly these numbers."""
+        return self.bits, self.bits + self.exponent
+
+    @property
+    def smallest(self) -> float:
+        return -(2.0 ** (self.bits - 1 + self.exponent))
+
+    @property
+    def largest(self) -> float:
+        return (2.0 ** (self.bits - 1) - 1) * 2.0**self.exponent
+
+
+INPUT_FORMAT = Format(bits=8, exponent=-7)
+"""A pixel p in 0..255 enters as (p - 128) / 128, exact in ap_fixed<8,1>; (p - 127.5) / 128 would need 9 bits."""
+
+
+@dataclass(frozen=True)
+class ChannelFormat:
+    """One exponent per output channel."""
+
+    bits: int
+    exponents: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LayerFormat:
+    """Formats of one layer; an add has only the activation, a linear layer no slope."""
+
+    input: Format
+    activation: Format
+    weight: ChannelFormat | None = None
+    bias: ChannelFormat | None = None
+    slope: Format | None = None
+
+
+@dataclass(frozen=True)
+class LayerWidths:
+    """Bits of one layer as the design file asks for them."""
+
+    weight_bits: int
+    activation_bits: int
+    bias_bits: int
+    slope_bits: int
+
+
+def widths_by_layer(config: QuantisationConfig, layers: list[str], key: str) -> dict[str, LayerWidths]:
+    """Bits of every layer: the design's defaults with its overrides applied.
+
+    Args:
+        config: the `quantisation` group.
+        layers: names of the network's layers.
+        key: where that group stands (`configs/w4a4.yml: quantisation`), for error messages.
+
+    Raises:
+        UserError: an override matches no layer.
+    """
+    overrides = settings_by_layer(config.layers, layers, f"{key}.layers")
+    defaults = {field: getattr(config, field) for field in LayerWidths.__dataclass_fields__}
+    return {layer: LayerWidths(**{**defaults, **overrides[layer]}) for layer in layers}
+
+
+def bias_exponents(layer_exponent: int, weight_exponents: Sequence[int], input_exponent: int) -> tuple[int, ...]:
+    """Exponent of a bias per channel: the layer's own, but never finer than the channel's products."""
+    return tuple(int(max(layer_exponent, weight + input_exponent)) for weight in weight_exponents)
+
+
+@dataclass(frozen=True)
+class LayerExponents:
+    """The power-of-two exponents that calibration or training chose for one layer (least significant bit)."""
+
+    activation: int
+    weight: tuple[int, ...] | None = None
+    bias: int | None = None
+    slope: int | None = None
+
+
+def layer_formats(
+    layers: Sequence[LayerSpec], widths: Mapping[str, LayerWidths], exponents: Mapping[str, LayerExponents]
+) -> dict[str, LayerFormat]:
+    """The formats of every layer: widths and exponents put together along the network."""
+    outputs = {INPUT: INPUT_FORMAT}
+    formats = {}
+    for layer in layers:
+        width, exponent = widths[layer.name], exponents[layer.name]
+        outputs[layer.name] = Format(width.activation_bits, exponent.activation)
+        source = outputs[layer.source]
+        if layer.kind == "add":
+            formats[layer.name] = LayerFormat(source, outputs[layer.name])
+            continue
+        formats[layer.name] = LayerFormat(
+            input=source,
+            activation=outputs[layer.name],
+            weight=ChannelFormat(width.weight_bits, exponent.weight),
+            bias=ChannelFormat(width.bias_bits, bias_exponents(exponent.bias, exponent.weight, source.exponent)),
+            slope=Format(width.slope_bits, exponent.slope) if layer.prelu else None,
+        )
+    return formats

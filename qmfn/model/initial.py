@@ -1,0 +1,60 @@
+"""Checkpoints without training: calibrated from float weights, or random for tests and first steps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qmfn.config import DesignConfig
+from qmfn.model.builder import build_model
+from qmfn.model.calibration import calibrate, observe_activations
+from qmfn.model.checkpoint import Checkpoint, check_matches, load_checkpoint, quantise
+from qmfn.model.formats import LayerWidths, widths_by_layer
+from qmfn.model.mobilefacenet import architecture, normalise
+from qmfn.model.parameters import Parameters, random_parameters, set_parameters
+
+RANDOM_IMAGES = 8
+"""Noise images that the exponents of a random network are chosen on."""
+
+
+def design_widths(config: DesignConfig) -> dict[str, LayerWidths]:
+    """Bits of every layer of the design.
+
+    Raises:
+        UserError: an override matches no layer.
+    """
+    names = [layer.name for layer in architecture(config.model)]
+    return widths_by_layer(config.quantisation, names, f"{config.file}: quantisation")
+
+
+def design_checkpoint(config: DesignConfig) -> Checkpoint:
+    """The checkpoint that the design names, or a random one if it names none.
+
+    Raises:
+        UserError: the file is missing, damaged, or holds another network or other widths.
+    """
+    if config.checkpoint is None:
+        return random_checkpoint(config, seed=0)
+    path = config.resolve(config.checkpoint)
+    checkpoint = load_checkpoint(path)
+    check_matches(checkpoint, path, config.model, design_widths(config), config.file)
+    return checkpoint
+
+
+def random_checkpoint(config: DesignConfig, seed: int) -> Checkpoint:
+    """A network with random weights, its exponents calibrated on noise."""
+    layers = architecture(config.model)
+    size = config.model.input_size
+    noise = np.random.default_rng(seed).integers(0, 256, (RANDOM_IMAGES, size, size, 3), dtype=np.uint8)
+    return calibrated_checkpoint(config, random_parameters(layers, seed), normalise(noise), {"weights": "random"})
+
+
+def calibrated_checkpoint(
+    config: DesignConfig, parameters: Parameters, images: np.ndarray, origin: dict
+) -> Checkpoint:
+    """Float weights rounded to the design's widths, exponents chosen on `images` (N, size, size, 3)."""
+    layers = architecture(config.model)
+    widths = design_widths(config)
+    model = build_model(layers)
+    set_parameters(model, parameters)
+    exponents = calibrate(layers, parameters, widths, observe_activations(model, layers, images))
+    return quantise(config.model, parameters, widths, exponents, origin)

@@ -1,0 +1,104 @@
+"""The numbers of a network: kernels, biases and PReLU slopes by layer, and how they get in and out of Keras.
+
+`Parameters` maps layer -> {"kernel", "bias", "slope"} -> float32 array: kernel (k, k, C_in, C_out), depthwise
+(k, k, C, 1); bias and slope (C,). An add has none, a linear layer no slope.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from qmfn.errors import UserError
+from qmfn.model.mobilefacenet import LayerSpec
+
+Parameters = dict[str, dict[str, np.ndarray]]
+
+
+def parameter_shapes(layer: LayerSpec) -> dict[str, tuple[int, ...]]:
+    """Shapes of a layer's parameters by name."""
+    if layer.kind == "add":
+        return {}
+    shapes = {"kernel": layer.kernel_shape, "bias": (layer.out_channels,)}
+    if layer.prelu:
+        shapes["slope"] = (layer.out_channels,)
+    return shapes
+
+
+def import_float_weights(path: Path, layers: Sequence[LayerSpec]) -> Parameters:
+    """Read float weights with folded batch norm from an .npz with arrays `bottleneck1/expand/kernel`.
+
+    They expect pixels as (p - 127.5) / 128; ours enter as (p - 128) / 128. The constant difference of 0.5 / 128 goes
+    into the bias of conv1 (exact but for the zero padding at the border).
+
+    Raises:
+        UserError: the file can't be read, or an array is missing or has another shape.
+    """
+    arrays = read_arrays(path)
+    parameters: Parameters = {}
+    for layer in layers:
+        parameters[layer.name] = {}
+        for name, shape in parameter_shapes(layer).items():
+            key = f"{layer.name.replace('_', '/')}/{name}"
+            if key not in arrays or arrays[key].shape != shape:
+                found = arrays[key].shape if key in arrays else "nothing"
+                raise UserError(f"{path}: {key} must be an array of shape {shape}, found {found}.")
+            parameters[layer.name][name] = arrays[key].astype(np.float32)
+    first = parameters[layers[0].name]
+    first["bias"] = first["bias"] + first["kernel"].sum(axis=(0, 1, 2)) * (0.5 / 128)
+    return parameters
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an .npz file.
+
+    Raises:
+        UserError: missing, unreadable or damaged file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file.") from None
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+        raise UserError(f"{path}: can't be read as an .npz file ({error}).") from None
+
+
+def random_parameters(layers: Sequence[LayerSpec], seed: int) -> Parameters:
+    """He-initialised weights for tests and for designs without a checkpoint."""
+    rng = np.random.default_rng(seed)
+    parameters: Parameters = {}
+    for layer in layers:
+        shapes = parameter_shapes(layer)
+        values = {name: rng.normal(0, 0.25, shape) for name, shape in shapes.items()}
+        if "kernel" in values:
+            values["kernel"] *= 4 * np.sqrt(2 / layer.terms)
+        parameters[layer.name] = {name: value.astype(np.float32) for name, value in values.items()}
+    return parameters
+
+
+def set_parameters(model, parameters: Parameters) -> None:
+    """Copy parameters into a Keras network that `build_model` made, float or quantised."""
+    for layer, values in parameters.items():
+        if values:
+            model.get_layer(layer).set_weights([values["kernel"], values["bias"]])
+        if "slope" in values:
+            prelu = model.get_layer(f"{layer}_prelu")
+            prelu.set_weights([values["slope"].reshape(prelu.weights[0].shape)])
+
+
+def get_parameters(model, layers: Sequence[LayerSpec]) -> Parameters:
+    """The inverse of `set_parameters`."""
+    parameters: Parameters = {}
+    for layer in layers:
+        parameters[layer.name] = {}
+        if layer.kind != "add":
+            kernel, bias = model.get_layer(layer.name).get_weights()
+            parameters[layer.name] = {"kernel": kernel, "bias": bias}
+        if layer.prelu:
+            slope = model.get_layer(f"{layer.name}_prelu").get_weights()[0]
+            parameters[layer.name]["slope"] = slope.reshape(-1)
+    return parameters

@@ -1,0 +1,82 @@
+"""Dynamic fixed point for QKeras: integers times powers of two, with exact forward values.
+
+QKeras' own `quantized_bits` can't take this part: it rejects negative integer bits (a tensor whose range is below 0.5),
+its `alpha='auto_po2'` picks scales of its own, and its forward value `x + (xq - x)` need not be the grid value in
+float32. Here the forward value *is* the grid value, and only the gradient is straight-through.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from qkeras import BaseQuantizer
+
+Exponents = int | list
+"""Exponent of the least significant bit: one for the tensor, or a nested list that broadcasts against it."""
+
+
+def integer_range(bits: int) -> tuple[int, int]:
+    """Smallest and largest integer of a signed two's complement number."""
+    return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+
+
+def quantise_to_integers(values: np.ndarray, bits: int, exponents: Exponents | np.ndarray) -> np.ndarray:
+    """Nearest representable integers, ties to even, saturated: `clip(round(values / 2**exponents))`, int64."""
+    low, high = integer_range(bits)
+    scaled = np.asarray(values, np.float64) * 2.0 ** -np.asarray(exponents, np.float64)
+    return np.clip(np.rint(scaled), low, high).astype(np.int64)
+
+
+class fixed_point(BaseQuantizer):  # noqa: N801 - QKeras names its quantisers like functions
+    """`clip(round_half_even(x / 2**exponent), -2**(bits-1), 2**(bits-1) - 1) * 2**exponent`.
+
+    The same as `ap_fixed<bits, bits + exponent, AP_RND_CONV, AP_SAT>` in HLS. Works in the precision of its input
+    (float32 or float64); scaling by a power of two is exact in both.
+
+    Args:
+        bits: width, sign included.
+        exponent: exponent of the least significant bit; an integer for the tensor, or a nested list that broadcasts
+            against it (one per output channel for weights).
+        clip_gradient: pass no gradient where the value saturates. Right for activations, which saturate on purpose;
+            wrong for weights, which could never come back into range.
+    """
+
+    def __init__(self, bits: int, exponent: Exponents, clip_gradient: bool = False):
+        super().__init__()
+        self.bits = bits
+        self.exponent = np.asarray(exponent).tolist()
+        self.clip_gradient = clip_gradient
+
+    def __call__(self, x: Any) -> tf.Tensor:
+        x = tf.convert_to_tensor(x)
+        low, high = integer_range(self.bits)
+        step = 2.0 ** np.asarray(self.exponent, np.float64)
+
+        @tf.custom_gradient
+        def straight_through(x: tf.Tensor) -> tuple[tf.Tensor, Any]:
+            scaled = x * tf.constant(1 / step, x.dtype)
+            quantised = tf.clip_by_value(tf.round(scaled), low, high) * tf.constant(step, x.dtype)
+
+            def gradient(upstream: tf.Tensor) -> tf.Tensor:
+                if not self.clip_gradient:
+                    return upstream
+                return tf.where((scaled >= low) & (scaled <= high), upstream, tf.zeros_like(upstream))
+
+            return quantised, gradient
+
+        return straight_through(x)
+
+    def max(self) -> float:
+        return float(np.max(2.0 ** np.asarray(self.exponent, np.float64))) * integer_range(self.bits)[1]
+
+    def min(self) -> float:
+        return float(np.max(2.0 ** np.asarray(self.exponent, np.float64))) * integer_range(self.bits)[0]
+
+    def get_config(self) -> dict[str, Any]:
+        return {"bits": self.bits, "exponent": self.exponent, "clip_gradient": self.clip_gradient}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> fixed_point:
+        return cls(**config)

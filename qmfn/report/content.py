@@ -1,0 +1,178 @@
+"""What a report says, before it is laid out: result dict -> list of `Section`.
+
+One place decides on headings, sentences, columns and number formats; `markdown` and `terminal` only draw.
+Sections of the result may be missing when the flow stopped early; what is missing isn't mentioned, except
+that the verdict says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM_18K", "uram": "URAM"}
+
+LAYER_COLUMNS = {
+    "layer": "layer",
+    "kind": "kind",
+    "reuse_factor": "RF",
+    "multipliers": "mult",
+    "cycles": "cycles",
+    "lut": "LUT",
+    "ff": "FF",
+    "dsp": "DSP",
+    "bram_18k": "BRAM",
+    "weight_bits": "weight bits",
+    "activation_bits": "act",
+    "accumulator_bits": "acc",
+}
+"""Key of a layer estimate -> column heading; act and acc are widths in bits."""
+
+FOOTPRINT_PARTS = {
+    "weight_bits": "weights",
+    "exponent_bits": "exponents",
+    "bias_bits": "biases",
+    "slope_bits": "slopes",
+    "total_bits": "total",
+    "float_bits": "float32 network",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text; the first `text_columns` columns are left-aligned, the others are numbers."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    text_columns: int = 1
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, sentences under it, and perhaps a table."""
+
+    heading: str
+    sentences: list[str] = field(default_factory=list)
+    table: Table | None = None
+
+
+def sections(result: dict) -> list[Section]:
+    """All sections of a report, the verdict first."""
+    parts = [
+        _verdict(result.get("comparison")),
+        _design(result.get("design")),
+        _footprint(result.get("footprint")),
+        _csim(result.get("csim")),
+        *_estimate(result.get("estimate"), result.get("fifo")),
+    ]
+    return [part for part in parts if part]
+
+
+def _verdict(comparison: dict | None) -> Section:
+    if comparison is None or not any(tensor["values"] for tensor in comparison["tensors"]):
+        return Section("Verdict", ["Not compared: no value of the C-simulation was compared with Python."])
+    tensors = comparison["tensors"]
+    differing = [tensor for tensor in tensors if tensor["mismatches"]]
+    values = sum(tensor["values"] for tensor in tensors)
+    extent = f"{values:,} values of {len(tensors)} tensors, {comparison['images']} images"
+    if comparison["mismatches"] or differing:
+        first = differing[0]["layer"] if differing else "not recorded"
+        count = max(comparison["mismatches"], sum(tensor["mismatches"] for tensor in differing))
+        sentences = [f"{count:,} mismatches in {extent}; the first differing layer is {first}."]
+    else:
+        sentences = [f"Bit-exact: the C-simulation equals Python in all {extent}."]
+    if comparison.get("first_difference"):
+        sentences.append(f"First difference: {_words(comparison['first_difference'])}.")
+    if comparison.get("cosine_to_float") is not None:
+        sentences.append(f"Cosine to the float embedding: {_words(comparison['cosine_to_float'])}.")
+    if comparison.get("faces"):
+        sentences.append(f"Faces: {_words(comparison['faces'])}.")
+    if not differing:
+        return Section("Verdict", sentences)
+    rows = [
+        [
+            tensor["layer"],
+            f"{tensor['values']:,}",
+            f"{tensor['mismatches']:,}",
+            f"{tensor['max_abs_difference']:g}",
+        ]
+        for tensor in differing
+    ]
+    return Section("Verdict", sentences, Table(["layer", "values", "mismatches", "largest difference"], rows))
+
+
+def _design(design: dict | None) -> Section | None:
+    if not design:
+        return None
+    rows = [[key.replace("_", " "), _words(value)] for key, value in design.items()]
+    return Section("Design", table=Table(["", ""], rows, text_columns=2))
+
+
+def _footprint(footprint: dict | None) -> Section | None:
+    if not footprint:
+        return None
+    rows = [
+        [name, f"{footprint[key]:,}", f"{footprint[key] / footprint['float_bits']:.2%}"]
+        for key, name in FOOTPRINT_PARTS.items()
+        if key in footprint
+    ]
+    sentence = f"Parameters take {footprint['share']:.2%} of the float32 network."
+    return Section("Footprint", [sentence], Table(["part", "bits", "share"], rows))
+
+
+def _csim(csim: dict | None) -> Section | None:
+    if not csim:
+        return None
+    units = {"convert_seconds": "conversion {:.1f} s", "compile_seconds": "compilation {:.1f} s"}
+    units["images_per_second"] = "{:.2f} images/s"
+    parts = [text.format(csim[key]) for key, text in units.items() if csim.get(key) is not None]
+    return Section("C-simulation", [", ".join(parts) + "."])
+
+
+def _estimate(estimate: dict | None, fifo: dict | None) -> list[Section]:
+    totals = []
+    if fifo:
+        totals = [
+            f"{fifo['count']} FIFOs between the layers hold {fifo['bits'] / 1e6:.2f} Mbit (depth x width)."
+        ]
+    if not estimate:
+        return [Section("FIFOs", totals)] if totals else []
+    frames, bottleneck = estimate["frames_per_second"], estimate["bottleneck"]
+    speed = f"{frames:,.1f} frames/s (estimated); the bottleneck is {bottleneck}."
+    return [
+        Section("Resources (estimated)", [speed, *totals], _total_table(estimate)),
+        Section(
+            "Layers (estimated)",
+            ["cycles are per frame, weight bits of the whole layer, act and acc bits of one value."],
+            _layer_table(estimate["layers"]),
+        ),
+    ]
+
+
+def _total_table(estimate: dict) -> Table:
+    """Total against available; what the layers don't use of the total is in the FIFOs."""
+    rows = []
+    for kind, name in RESOURCES.items():
+        used, available, share = (estimate[key][kind] for key in ("total", "available", "share"))
+        fifos = used - sum(layer[kind] for layer in estimate["layers"])
+        verdict = "does not fit" if share > 1 else ""
+        rows.append([name, f"{used:,}", f"{fifos:,}", f"{available:,}", f"{share:.1%}", verdict])
+    return Table(["resource", "estimated", "of it FIFOs", "available", "share", ""], rows)
+
+
+def _layer_table(layers: list[dict]) -> Table:
+    rows = [[_cell(layer[key]) for key in LAYER_COLUMNS] for layer in layers]
+    return Table(list(LAYER_COLUMNS.values()), rows, text_columns=2)
+
+
+def _cell(value: str | int) -> str:
+    """A cell of the layer table; 0 is a dash, so that what a layer does use stands out."""
+    return value if isinstance(value, str) else f"{value:,}" if value else "-"
+
+
+def _words(value: object) -> str:
+    """A value of the result as a reader expects it: dicts and lists without their brackets."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_words(entry)}" for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_words(entry) for entry in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

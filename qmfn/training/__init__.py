@@ -1,0 +1,1 @@
+"""Quantisation-aware distillation: from float weights to a checkpoint of a design."""

@@ -1,0 +1,92 @@
+"""Training faces in memory, and the teacher's embedding of each: computed once, reused every epoch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from qmfn.config import TrainingConfig
+from qmfn.errors import UserError
+from qmfn.faces.images import FaceStore
+from qmfn.model.mobilefacenet import normalise
+from qmfn.shared import shared_file
+
+
+@dataclass(frozen=True)
+class TrainingFaces:
+    """Aligned faces, uint8 RGB.
+
+    Attributes:
+        train: (N, size, size, 3), labels unused.
+        held_out: (M, size, size, 3), people that are not in `train`.
+        held_out_people: (M,) index of the person of each held-out face.
+    """
+
+    train: np.ndarray
+    held_out: np.ndarray
+    held_out_people: np.ndarray
+
+
+def load_training_faces(config: TrainingConfig, size: int) -> TrainingFaces:
+    """Read all faces that the design trains on; people for the verification score are kept out of training.
+
+    Raises:
+        UserError: a source is missing or has faces of another size.
+    """
+    stores = [FaceStore(shared_file(name)) for name in config.faces]
+    people = stores[0].identities()
+    # A hash, so that the choice depends on the names alone and not on how many people there are.
+    chosen = sorted(people, key=lambda person: hashlib.sha256(person.encode()).digest())[: config.held_out_identities]
+    held_out = [(stores[0], path) for person in chosen for path in people[person]]
+    held_out_people = [index for index, person in enumerate(chosen) for _ in people[person]]
+    kept = {path for _, path in held_out}
+    train = [(store, path) for store in stores for path in store.paths() if store is not stores[0] or path not in kept]
+    return TrainingFaces(_read(train, size), _read(held_out, size), np.asarray(held_out_people))
+
+
+def _read(files: Sequence[tuple[FaceStore, str]], size: int) -> np.ndarray:
+    faces = np.empty((len(files), size, size, 3), np.uint8)
+    for index, (store, path) in enumerate(tqdm(files, desc="faces", unit="face", leave=False)):
+        face = store.read(path)
+        if face.shape != (size, size, 3):
+            raise UserError(f"{path}: training faces must be aligned to {size}x{size} pixels, found {face.shape[:2]}.")
+        faces[index] = face
+    return faces
+
+
+def teacher_embeddings(teacher, faces: np.ndarray, cache: Path) -> np.ndarray:
+    """The float network's embedding of every face and of its mirror image.
+
+    Args:
+        teacher: float network.
+        faces: uint8 (N, size, size, 3).
+        cache: file that keeps the result for the next start.
+
+    Returns:
+        float32 (N, 2, embedding_size), unit length; [:, 1] is the mirrored face.
+    """
+    if cache.exists():
+        embeddings = np.load(cache)
+        if len(embeddings) == len(faces):
+            return embeddings
+    batches = []
+    for start in tqdm(range(0, len(faces), 64), desc="teacher", unit="batch"):
+        batch = normalise(faces[start : start + 64])
+        batches.append(np.stack([embed(teacher, batch), embed(teacher, batch[:, :, ::-1])], axis=1))
+    embeddings = np.concatenate(batches)
+    aside = cache.with_name(f".{cache.name}.{os.getpid()}.npy")
+    np.save(aside, embeddings)
+    os.replace(aside, cache)
+    return embeddings
+
+
+def embed(model, images: np.ndarray) -> np.ndarray:
+    """Unit-length embeddings, float32 (N, embedding_size), of normalised images (N, size, size, 3)."""
+    embeddings = model(images, training=False).numpy().reshape(len(images), -1)
+    return embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)

@@ -1,0 +1,181 @@
+"""Quantisation-aware distillation: the quantised network learns to give the float network's embeddings.
+
+The student starts from the teacher's weights with calibrated exponents and sees every weight and activation quantised
+(straight-through gradients). No label is needed. The state is saved as it goes: a killed run resumes with the same
+command and gives the same checkpoint up to the order of float32 sums.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from sklearn.metrics import roc_auc_score
+from tensorflow import keras
+from tqdm import tqdm
+
+from qmfn.config import DesignConfig
+from qmfn.errors import UserError
+from qmfn.model.builder import build_model
+from qmfn.model.checkpoint import Checkpoint, load_checkpoint, quantise, save_checkpoint
+from qmfn.model.initial import calibrated_checkpoint
+from qmfn.model.mobilefacenet import architecture, normalise
+from qmfn.model.parameters import get_parameters, import_float_weights, set_parameters
+from qmfn.shared import shared_file
+from qmfn.training.data import TrainingFaces, embed, load_training_faces, teacher_embeddings
+
+SAVE_EVERY = 100
+"""Steps between two saved states."""
+
+LOG_FIELDS = ("step", "loss", "learning_rate", "held_out_auc", "held_out_cosine", "seconds")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Faces of one step: their indices and which of them are mirrored."""
+
+    indices: np.ndarray
+    mirrored: np.ndarray
+
+
+def batch_of_step(step: int, faces: int, batch_size: int, seed: int) -> Batch:
+    """A pure function of the step, so that a resumed run continues with the same faces."""
+    per_epoch = faces // batch_size
+    epoch, position = divmod(step, per_epoch)
+    order = np.random.default_rng((seed, epoch)).permutation(faces)
+    indices = order[position * batch_size : (position + 1) * batch_size]
+    return Batch(indices, np.random.default_rng((seed, step, 1)).random(batch_size) < 0.5)
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """Linear warm-up over 5 % of the steps, then half a cosine down to zero."""
+    warm_up = max(1, steps // 20)
+    if step < warm_up:
+        return peak * (step + 1) / warm_up
+    return peak * 0.5 * (1 + np.cos(np.pi * (step - warm_up) / max(1, steps - warm_up)))
+
+
+def train(config: DesignConfig, folder: Path, checkpoint_path: Path) -> Checkpoint:
+    """Calibrate, distil, and write the checkpoint.
+
+    Args:
+        config: the design; its `training` group says what to train on and for how long.
+        folder: keeps the state of the run, `log.csv` and the teacher's embeddings; the same folder resumes.
+        checkpoint_path: where the finished checkpoint goes.
+
+    Raises:
+        UserError: data are missing, or the folder holds a run of another design.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim_folder(folder, config)
+    layers = architecture(config.model)
+    faces = load_training_faces(config.training, config.model.input_size)
+    weights = import_float_weights(shared_file(config.training.float_weights), layers)
+    teacher = build_model(layers)
+    set_parameters(teacher, weights)
+
+    start = _calibrated_start(config, folder, weights, faces)
+    student = build_model(layers, start.formats, exact=False)
+    set_parameters(student, weights)
+    held_out_targets = embed_all(teacher, faces.held_out)
+    if config.training.steps:
+        targets = teacher_embeddings(teacher, faces.train, folder / "teacher.npy")
+        _run(config, folder, student, faces, targets, held_out_targets)
+
+    auc, cosine = held_out_scores(student, faces, held_out_targets)
+    origin = {**start.origin, "steps": config.training.steps, "held_out_auc": auc, "held_out_cosine": cosine}
+    checkpoint = quantise(config.model, get_parameters(student, layers), start.widths, start.exponents, origin)
+    save_checkpoint(checkpoint, checkpoint_path)
+    return checkpoint
+
+
+def _claim_folder(folder: Path, config: DesignConfig) -> None:
+    """Remember what the folder's run is about; refuse to resume another one."""
+    claim = folder / "run.json"
+    about = json.dumps(config.model_dump(include={"model", "quantisation", "training"}), indent=1, default=list)
+    if claim.exists() and claim.read_text() != about:
+        raise UserError(f"{folder}: holds the training run of other settings; delete it or choose another folder.")
+    claim.write_text(about)
+
+
+def _calibrated_start(config: DesignConfig, folder: Path, weights, faces: TrainingFaces) -> Checkpoint:
+    """The calibrated, untrained network; kept in the folder because a resumed run needs the same exponents."""
+    path = folder / "start.npz"
+    if path.exists():
+        return load_checkpoint(path)
+    images = normalise(faces.train[:: max(1, len(faces.train) // config.training.calibration_images)])
+    origin = {
+        "initialised_from": config.training.float_weights,
+        "distilled_on": list(config.training.faces),
+        "seed": config.training.seed,
+    }
+    start = calibrated_checkpoint(config, weights, images, origin)
+    save_checkpoint(start, path)
+    return start
+
+
+def _run(config: DesignConfig, folder: Path, student, faces: TrainingFaces, targets, held_out_targets) -> None:
+    settings = config.training
+    optimiser = keras.optimizers.Adam(settings.learning_rate)
+    optimiser.build(student.trainable_variables)
+    step_number = tf.Variable(0, dtype=tf.int64)
+    state = tf.train.Checkpoint(student=student, optimiser=optimiser, step=step_number)
+    manager = tf.train.CheckpointManager(state, str(folder / "state"), max_to_keep=2)
+    if manager.latest_checkpoint:
+        state.restore(manager.latest_checkpoint)
+
+    @tf.function
+    def update(images: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            embeddings = tf.reshape(student(images, training=True), tf.shape(wanted))
+            loss = tf.reduce_mean(1 - tf.reduce_sum(tf.math.l2_normalize(embeddings, axis=1) * wanted, axis=1))
+        gradients = tape.gradient(loss, student.trainable_variables)
+        optimiser.apply_gradients(zip(gradients, student.trainable_variables, strict=True))
+        return loss
+
+    started, losses = time.monotonic(), []
+    progress = tqdm(total=settings.steps, initial=int(step_number), desc=f"training {config.name}", unit="step")
+    for step in range(int(step_number), settings.steps):
+        batch = batch_of_step(step, len(faces.train), settings.batch_size, settings.seed)
+        images = normalise(faces.train[batch.indices])
+        images[batch.mirrored] = images[batch.mirrored, :, ::-1]
+        optimiser.learning_rate.assign(learning_rate(step, settings.steps, settings.learning_rate))
+        losses.append(float(update(images, targets[batch.indices, batch.mirrored.astype(int)])))
+        progress.update()
+        progress.set_postfix(loss=f"{np.mean(losses[-20:]):.5f}")
+        step_number.assign(step + 1)
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == settings.steps:
+            auc, cosine = held_out_scores(student, faces, held_out_targets)
+            rate = learning_rate(step, settings.steps, settings.learning_rate)
+            seconds = time.monotonic() - started
+            _log(folder / "log.csv", (step + 1, np.mean(losses[-SAVE_EVERY:]), rate, auc, cosine, seconds))
+            manager.save()
+    progress.close()
+
+
+def _log(path: Path, row: tuple) -> None:
+    new = not path.exists()
+    with open(path, "a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(LOG_FIELDS)
+        writer.writerow([row[0], *(f"{value:.6g}" for value in row[1:])])
+
+
+def embed_all(model, faces: np.ndarray) -> np.ndarray:
+    """Unit-length embeddings of uint8 faces (N, size, size, 3)."""
+    return np.concatenate([embed(model, normalise(faces[i : i + 64])) for i in range(0, len(faces), 64)])
+
+
+def held_out_scores(model, faces: TrainingFaces, wanted: np.ndarray) -> tuple[float, float]:
+    """Verification AUC over all pairs of held-out faces, and mean cosine to the float network's embeddings."""
+    embeddings = embed_all(model, faces.held_out)
+    first, second = np.triu_indices(len(embeddings), k=1)
+    same = faces.held_out_people[first] == faces.held_out_people[second]
+    scores = np.sum(embeddings[first] * embeddings[second], axis=1)
+    return float(roc_auc_score(same, scores)), float(np.mean(np.sum(embeddings * wanted, axis=1)))

@@ -1,0 +1,8 @@
+"""Measure the verification accuracy of a design; see --help."""
+
+import sys
+
+from qmfn.commands.evaluate import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""A report says what the result says, on disk and on the terminal."""
+
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from qmfn.errors import UserError
+from qmfn.report import SECTIONS, atomic_write_text, print_summary, write_report
+
+KINDS = ("lut", "ff", "dsp", "bram_18k", "uram")
+
+
+def layer(name: str) -> dict:
+    return {
+        "layer": name,
+        "kind": "zero_padding",
+        "reuse_factor": 4096,
+        "multipliers": 1024,
+        "cycles": 12_345_678,
+        **dict.fromkeys(KINDS, 123_456),
+        "weight_bits": 1_048_576,
+        "activation_bits": 4,
+        "accumulator_bits": 16,
+    }
+
+
+@pytest.fixture
+def result() -> dict:
+    return {
+        "design": {"name": "w4a4", "backend": "Vitis", "part": "xck26-sfvc784-2LV-c", "clock_period_ns": 5.0},
+        "footprint": {
+            "float_bits": 32_000_000,
+            "weight_bits": 3_904_000,
+            "exponent_bits": 30_000,
+            "bias_bits": 60_000,
+            "slope_bits": 40_000,
+            "total_bits": 4_034_000,
+            "share": 0.1261,
+            "layers": [{"layer": "conv1", "weights": 1728, "weight_bits": 4}],
+        },
+        "comparison": {
+            "images": 8,
+            "mismatches": 0,
+            "tensors": [
+                {"layer": "conv1", "values": 1000, "mismatches": 0, "max_abs_difference": 0.0},
+                {"layer": "embedding", "values": 1024, "mismatches": 0, "max_abs_difference": 0.0},
+            ],
+            "cosine_to_float": 0.9876,
+        },
+        "csim": {"convert_seconds": 31.25, "compile_seconds": 22.5, "images_per_second": 3.4},
+        "estimate": {
+            "layers": [layer("bottleneck15_depthwise_prelu"), layer("conv1")],
+            "total": dict.fromkeys(KINDS, 250_000),
+            "available": dict.fromkeys(KINDS, 200_000) | {"lut": 1_000_000},
+            "share": dict.fromkeys(KINDS, 1.25) | {"lut": 0.25},
+            "frames_per_second": 301.5,
+            "bottleneck": "conv1",
+            "clock_mhz": 200.0,
+        },
+        "fifo": {"count": 139, "bits": 103_900_000},
+    }
+
+
+def printed(result: dict) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    print_summary(result, console)
+    return console.file.getvalue()
+
+
+def test_the_json_is_the_result(result, tmp_path):
+    write_report(result, tmp_path / "reports" / "w4a4")
+    assert json.loads((tmp_path / "reports" / "w4a4" / "report.json").read_text()) == result
+
+
+def test_numpy_values_and_paths_become_plain_json(tmp_path):
+    write_report(
+        {"csim": {"images_per_second": np.float32(2.5)}, "design": {"config": Path("w4a4.yml")}}, tmp_path
+    )
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert written == {"csim": {"images_per_second": 2.5}, "design": {"config": "w4a4.yml"}}
+
+
+def test_a_bit_exact_result_is_called_so_first(result, tmp_path):
+    write_report(result, tmp_path)
+    markdown = (tmp_path / "report.md").read_text()
+    verdict = "Bit-exact: the C-simulation equals Python in all 2,024 values of 2 tensors, 8 images."
+    assert markdown.startswith(f"# Report of w4a4\n\n## Verdict\n\n{verdict}")
+    assert verdict in printed(result)
+
+
+def test_a_difference_names_the_first_differing_layer(result):
+    result["comparison"]["mismatches"] = 3
+    result["comparison"]["tensors"][1] |= {"mismatches": 3, "max_abs_difference": 0.25}
+    result["comparison"]["first_difference"] = {"layer": "embedding", "index": [0, 5]}
+    text = printed(result)
+    assert "3 mismatches" in text and "the first differing layer is embedding" in text
+    assert "First difference: layer embedding, index 0, 5." in text
+    assert "Bit-exact" not in text
+
+
+def test_a_tensor_that_differs_outweighs_a_total_of_zero(result):
+    result["comparison"]["tensors"][0]["mismatches"] = 1
+    assert "Bit-exact" not in printed(result) and "1 mismatches" in printed(result)
+
+
+def test_a_result_without_counted_values_is_not_called_bit_exact(result):
+    result["comparison"] |= {"images": 0, "tensors": []}
+    assert "Bit-exact" not in printed(result)
+
+
+def test_what_does_not_fit_is_marked(result, tmp_path):
+    write_report(result, tmp_path)
+    lines = (tmp_path / "report.md").read_text().splitlines()
+    assert "| DSP | 250,000 | 3,088 | 200,000 | 125.0% | does not fit |" in lines
+    assert "| LUT | 250,000 | 3,088 | 1,000,000 | 25.0% |  |" in lines
+    assert printed(result).count("does not fit") == 4
+
+
+def test_every_estimate_is_labelled_estimated(result, tmp_path):
+    write_report(result, tmp_path)
+    for text in ((tmp_path / "report.md").read_text(), printed(result)):
+        assert "301.5 frames/s (estimated); the bottleneck is conv1." in text
+        assert "Resources (estimated)" in text and "Layers (estimated)" in text
+        assert "139 FIFOs between the layers hold 103.90 Mbit" in text
+
+
+def test_the_terminal_report_fits_120_columns_without_cutting_numbers(result):
+    text = printed(result)
+    assert max(map(len, text.splitlines())) <= 120
+    row = next(line for line in text.splitlines() if line.startswith("bottleneck15_depthwise_prelu"))
+    assert "12,345,678" in row and "1,048,576" in row
+
+
+def test_brackets_in_values_are_printed_as_they_are(result):
+    result["design"]["config"] = "configs/[draft].yml"
+    assert "configs/[draft].yml" in printed(result)
+
+
+@pytest.mark.parametrize("missing", SECTIONS)
+def test_any_section_may_be_missing(result, tmp_path, missing):
+    del result[missing]
+    write_report(result, tmp_path)
+    assert missing not in json.loads((tmp_path / "report.json").read_text())
+    assert printed(result)
+
+
+def test_an_empty_result_says_that_nothing_was_compared(tmp_path):
+    write_report({}, tmp_path)
+    assert "Not compared" in (tmp_path / "report.md").read_text()
+    assert "Not compared" in printed({})
+
+
+def test_fifos_are_reported_without_an_estimate(result):
+    del result["estimate"]
+    assert "103.90 Mbit" in printed(result)
+
+
+def test_an_unknown_section_is_refused(result, tmp_path):
+    with pytest.raises(ValueError, match="estimates"):
+        write_report(result | {"estimates": {}}, tmp_path)
+
+
+def test_a_folder_that_is_a_file_is_an_error_that_names_it(result, tmp_path):
+    blocked = tmp_path / "blocked"
+    blocked.write_text("")
+    with pytest.raises(UserError, match="blocked/report.json"):
+        write_report(result, blocked)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_an_error_that_names_it(result, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="report.json"):
+        write_report(result, tmp_path)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "report.json"
+    atomic_write_text(path, "old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(UserError, match="No space left"):
+        atomic_write_text(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
