@@ -88,10 +88,17 @@ def train(config: DesignConfig, folder: Path, checkpoint_path: Path) -> Checkpoi
         _run(config, folder, student, faces, targets, held_out_targets)
 
     auc, cosine = held_out_scores(student, faces, held_out_targets)
-    origin = {**start.origin, "steps": config.training.steps, "held_out_auc": auc, "held_out_cosine": cosine}
+    origin = {**start.origin, **_training_origin(config), "held_out_auc": auc, "held_out_cosine": cosine}
     checkpoint = quantise(config.model, get_parameters(student, layers), start.widths, start.exponents, origin)
     save_checkpoint(checkpoint, checkpoint_path)
     return checkpoint
+
+
+def _training_origin(config: DesignConfig) -> dict:
+    settings = config.training
+    if not settings.steps:
+        return {"steps": 0}
+    return {"distilled_on": list(settings.faces), "steps": settings.steps, "seed": settings.seed}
 
 
 def _claim_folder(folder: Path, config: DesignConfig) -> None:
@@ -109,11 +116,7 @@ def _calibrated_start(config: DesignConfig, folder: Path, weights, faces: Traini
     if path.exists():
         return load_checkpoint(path)
     images = normalise(faces.train[:: max(1, len(faces.train) // config.training.calibration_images)])
-    origin = {
-        "initialised_from": config.training.float_weights,
-        "distilled_on": list(config.training.faces),
-        "seed": config.training.seed,
-    }
+    origin = {"initialised_from": config.training.float_weights, "calibrated_on": list(config.training.faces)}
     start = calibrated_checkpoint(config, weights, images, origin)
     save_checkpoint(start, path)
     return start

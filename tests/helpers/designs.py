@@ -1,0 +1,51 @@
+"""A design converted, written, compiled and compared: the steps of the flow as single calls."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+import numpy as np
+
+from qmfn.config import DesignConfig
+from qmfn.hls import compare, convert, csim, project, readback
+from qmfn.model.builder import build_model
+from qmfn.model.checkpoint import Checkpoint
+from qmfn.model.mobilefacenet import normalise
+from qmfn.model.parameters import set_parameters
+
+
+def noise(config: DesignConfig, images: int, seed: int) -> np.ndarray:
+    """Random pixels: every value of the input range, extremes included."""
+    size = config.model.input_size
+    pixels = np.random.default_rng(seed).integers(0, 256, (images, size, size, 3), dtype=np.uint8)
+    pixels[0, ::2] = 255
+    pixels[-1, :, ::2] = 0
+    return normalise(pixels)
+
+
+def written(config: DesignConfig, checkpoint: Checkpoint, folder: Path):
+    """(Keras network, hls4ml graph) of a design, the project written and read back."""
+    model = build_model(checkpoint.layers, checkpoint.formats)
+    set_parameters(model, checkpoint.parameters())
+    request = convert.plan(config, checkpoint)
+    with contextlib.redirect_stdout(io.StringIO()):
+        graph = convert.convert(config, checkpoint, request, model, folder)
+        project.write_project(graph, folder, folder)
+    readback.check_project(graph, checkpoint.layers, request, folder)
+    return model, graph
+
+
+def simulate(graph, folder: Path) -> csim.Csim:
+    """The compiled C-simulation of a written project."""
+    library = csim.compile_library(folder)
+    return csim.Csim(library, folder / "firmware" / "weights", csim.tensors_of(graph))
+
+
+def compared(
+    config: DesignConfig, checkpoint: Checkpoint, folder: Path, images: np.ndarray
+) -> compare.Comparison:
+    """Convert, compile and compare every value of every layer."""
+    model, graph = written(config, checkpoint, folder)
+    return compare.compare(simulate(graph, folder), model, checkpoint.layers, images)

@@ -1,0 +1,72 @@
+"""Random networks of the MobileFaceNet family, with random widths and HLS settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from qmfn.config import DesignConfig
+from qmfn.hls.reuse import valid_reuse_factors
+from qmfn.model.mobilefacenet import architecture
+
+BITS = st.integers(2, 8)
+
+
+@st.composite
+def models(draw: st.DrawFn) -> dict[str, Any]:
+    """Sizes, widths, depths and strides; small, because each one is compiled."""
+    rows = draw(
+        st.lists(
+            st.fixed_dictionaries(
+                {
+                    "expansion": st.integers(1, 2),
+                    "channels": st.integers(2, 6),
+                    "repeats": st.integers(1, 2),
+                    "stride": st.sampled_from([1, 2]),
+                }
+            ),
+            min_size=1,
+            max_size=2,
+        )
+    )
+    stride = 2
+    for row in rows:
+        stride *= row["stride"]
+    return {
+        "input_size": stride * draw(st.integers(max(1, 8 // stride), max(2, 12 // stride))),
+        "stem_channels": draw(st.integers(2, 6)),
+        "bottlenecks": rows,
+        "head_channels": draw(st.integers(3, 8)),
+        "embedding_size": draw(st.integers(2, 8)),
+    }
+
+
+@st.composite
+def designs(draw: st.DrawFn) -> DesignConfig:
+    """A network, its bits by layer, its reuse factors and strategies by layer, a backend."""
+    design = {"name": "random", "model": draw(models())}
+    layers = architecture(DesignConfig.model_validate(design).model)
+    convolutions = [layer for layer in layers if layer.kind != "add"]
+    design["quantisation"] = {
+        "layers": {
+            layer.name: {
+                "weight_bits": draw(BITS),
+                "activation_bits": draw(BITS),
+                "bias_bits": draw(st.integers(4, 16)),
+                "slope_bits": draw(BITS),
+            }
+            for layer in layers
+        }
+    }
+    design["hls"] = {
+        "backend": draw(st.sampled_from(["Vitis", "Vivado"])),
+        "layers": {
+            layer.name: {
+                "reuse_factor": draw(st.sampled_from(valid_reuse_factors(layer))),
+                "strategy": draw(st.sampled_from(["Resource", "Resource", "Latency"])),
+            }
+            for layer in convolutions
+        },
+    }
+    return DesignConfig.model_validate(design)

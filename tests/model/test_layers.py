@@ -1,0 +1,93 @@
+"""QPReLU against Python's integers: exact in float64, and float32 would not do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qmfn.model.layers import QPReLU
+from qmfn.model.quantizers import fixed_point
+
+SUM_BITS = 24
+SLOPE_BITS, SLOPE_EXPONENT = 8, -7
+OUTPUT_BITS, OUTPUT_EXPONENT = 8, 17
+TIE = 1 << (OUTPUT_EXPONENT - SLOPE_EXPONENT)
+"""Output steps are 2**17, products of a sum and a slope come in units of 2**-7: one step is 2**24 of them."""
+
+
+def apply(layer: QPReLU, slopes: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Output of the layer for x (..., channels) with these slopes (channels,)."""
+    x = tf.constant(x, tf.float32)
+    layer(x)  # makes the weights
+    layer.set_weights([slopes])
+    return layer(x).numpy().astype(np.float64)
+
+
+def prelu(sums: np.ndarray, slopes: np.ndarray, exact: bool) -> np.ndarray:
+    """Output integers of a QPReLU with one channel for every sum."""
+    layer = QPReLU(fixed_point(SLOPE_BITS, SLOPE_EXPONENT), fixed_point(OUTPUT_BITS, OUTPUT_EXPONENT), exact)
+    output = apply(layer, slopes * 2.0**SLOPE_EXPONENT, sums.reshape(1, 1, 1, -1)).ravel()
+    return (output / 2.0**OUTPUT_EXPONENT).astype(np.int64)
+
+
+def reference(total: int, slope: int) -> int:
+    """The same in whole numbers: units of 2**-7, then round half to even by hand."""
+    product = total * slope if total < 0 else total << -SLOPE_EXPONENT
+    quotient, rest = divmod(product, TIE)
+    quotient += 2 * rest > TIE or (2 * rest == TIE and quotient % 2)
+    return min(max(quotient, -(2 ** (OUTPUT_BITS - 1))), 2 ** (OUTPUT_BITS - 1) - 1)
+
+
+def sum_beside_a_tie(slope: int, distance: int) -> int:
+    """The negative 24-bit sum whose product with an odd slope lies `distance` units beside a tie."""
+    return (TIE // 2 + distance) * pow(slope, -1, TIE) % TIE - TIE
+
+
+ODD_SLOPES = [slope for slope in range(-127, 128, 2)]
+NEAR_TIES = [(sum_beside_a_tie(slope, distance), slope) for slope in ODD_SLOPES for distance in (-1, 0, 1)]
+
+
+def test_the_near_ties_are_near_ties():
+    rests = {(total * slope) % TIE - TIE // 2 for total, slope in NEAR_TIES}
+    assert rests == {-1, 0, 1}
+    assert all(-(2**SUM_BITS) < total < 0 for total, _ in NEAR_TIES)
+
+
+def test_float64_is_exact_near_ties():
+    sums, slopes = np.array(NEAR_TIES).T
+    assert prelu(sums, slopes, exact=True).tolist() == [reference(total, slope) for total, slope in NEAR_TIES]
+
+
+def test_float32_would_be_wrong_near_ties():
+    sums, slopes = np.array(NEAR_TIES).T
+    wanted = np.array([reference(total, slope) for total, slope in NEAR_TIES])
+    assert np.any(prelu(sums, slopes, exact=False) != wanted)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(-(2**SUM_BITS), 2**SUM_BITS), st.integers(-128, 127)), min_size=1, max_size=50
+    )
+)
+def test_any_24_bit_sum_times_any_8_bit_slope_is_exact(pairs):
+    sums, slopes = np.array(pairs).T
+    assert prelu(sums, slopes, exact=True).tolist() == [reference(total, slope) for total, slope in pairs]
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_positive_values_pass_and_negative_ones_are_scaled_per_channel(exact):
+    layer = QPReLU(fixed_point(8, -4), fixed_point(8, -4), exact)
+    output = apply(layer, np.array([0.5, -0.25]), np.array([[[[2.0, 2.0]], [[-2.0, -2.0]]]]))
+    assert output.tolist() == [[[[2.0, 2.0]], [[-1.0, 0.5]]]]
+
+
+def test_it_survives_its_own_description():
+    layer = QPReLU(fixed_point(6, -3), fixed_point(4, -1, clip_gradient=True), exact=False, name="conv1_prelu")
+    again = QPReLU.from_config(layer.get_config())
+    assert (again.name, again.exact) == ("conv1_prelu", False)
+    assert again.slope_quantizer.get_config() == layer.slope_quantizer.get_config()
+    assert again.activation.get_config() == layer.activation.get_config()

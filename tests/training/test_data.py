@@ -1,0 +1,93 @@
+"""Training faces: who is kept out, and what the teacher says about each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qmfn.config import TrainingConfig
+from qmfn.errors import UserError
+from qmfn.training.data import load_training_faces, teacher_embeddings
+
+
+def settings(**values) -> TrainingConfig:
+    return TrainingConfig(**{"faces": ("faces",), "held_out_identities": 2, **values})
+
+
+@pytest.fixture(autouse=True)
+def shared_is_the_material(material, monkeypatch):
+    monkeypatch.setenv("QMFN_SHARED", str(material))
+
+
+def as_set(faces: np.ndarray) -> set[bytes]:
+    """The pictures themselves: every one of the test's is different."""
+    return {face.tobytes() for face in faces}
+
+
+def test_held_out_people_never_appear_in_training():
+    faces = load_training_faces(settings(), 16)
+    assert faces.held_out.shape == (2 * 3, 16, 16, 3)
+    assert faces.train.shape == (4 * 3, 16, 16, 3)
+    assert len(as_set(faces.train) | as_set(faces.held_out)) == 18
+    assert not as_set(faces.train) & as_set(faces.held_out)
+
+
+def test_all_pictures_of_a_held_out_person_are_labelled_the_same():
+    assert load_training_faces(settings(), 16).held_out_people.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_the_choice_of_people_is_the_same_every_time_and_grows_with_their_number():
+    two, again, three = (load_training_faces(settings(held_out_identities=n), 16).held_out for n in (2, 2, 3))
+    assert np.array_equal(two, again)
+    assert as_set(two) < as_set(three)
+
+
+def test_people_are_held_out_of_the_first_source_only(tmp_path, write_faces):
+    write_faces(tmp_path / "more", people=3, pictures=2, size=16)
+    faces = load_training_faces(settings(faces=("faces", str(tmp_path / "more"))), 16)
+    assert len(faces.train) == 4 * 3 + 3 * 2
+    assert np.array_equal(faces.held_out, load_training_faces(settings(), 16).held_out)
+
+
+def test_at_least_two_people_are_held_out():
+    with pytest.raises(ValueError, match="greater than or equal to 2"):
+        settings(held_out_identities=1)
+
+
+def test_missing_faces_say_where_they_are_looked_for(material):
+    with pytest.raises(UserError) as error:
+        load_training_faces(settings(faces=("none.tar",)), 16)
+    assert str(error.value) == (
+        f"{material / 'none.tar'}: no such file; set QMFN_SHARED to the folder that holds none.tar."
+    )
+
+
+def test_faces_of_another_size_are_refused():
+    with pytest.raises(UserError, match=r"person\d/\d.png: training faces must be aligned to 32x32 pixels, found \(16"):
+        load_training_faces(settings(), 32)
+
+
+class Teacher:
+    """A network whose embedding of an image is its two upper corners; counts how often it is asked."""
+
+    def __init__(self):
+        self.batches = 0
+
+    def __call__(self, images, training):
+        self.batches += 1
+        corners = np.stack([images[:, 0, 0, 0], images[:, 0, -1, 0]], axis=1)
+        return type("Tensor", (), {"numpy": lambda _: corners})()
+
+
+def test_the_teacher_sees_every_face_and_its_mirror_image_once(tmp_path):
+    faces = load_training_faces(settings(), 16).train
+    teacher = Teacher()
+    found = teacher_embeddings(teacher, faces, tmp_path / "teacher.npy")
+    assert found.shape == (12, 2, 2)
+    assert np.array_equal(found[:, 0], found[:, 1, ::-1])
+    assert np.allclose(np.linalg.norm(found, axis=2), 1)
+
+    again = teacher_embeddings(teacher, faces, tmp_path / "teacher.npy")
+    assert teacher.batches == 2
+    assert np.array_equal(again, found)
+    assert [path.name for path in tmp_path.iterdir()] == ["teacher.npy"]
