@@ -127,7 +127,7 @@ def compare_with_python(run: Run) -> None:
     started = time.monotonic()
     found = compare.compare(
         simulation, run.model, run.checkpoint.layers, run.images,
-        lambda images: tqdm(images, desc="comparing", unit="face", leave=False),
+        lambda images: tqdm(images, desc="comparing", unit="face", leave=False, disable=None),
     )  # fmt: skip
     run.result["csim"]["images_per_second"] = found.images / (time.monotonic() - started)
     embeddings = np.stack(found.embeddings)

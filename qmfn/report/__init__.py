@@ -7,6 +7,7 @@ the flow stopped early. Gives files and output; it calculates nothing but sums a
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -40,8 +41,8 @@ def write_json(result: dict, path: Path) -> None:
 
 
 def print_summary(result: dict, console: Console | None = None) -> None:
-    """Print the report as tables, the verdict first."""
-    terminal.show(sections(result), console or Console())
+    """Print the report as tables, the verdict first; 120 columns wide where there is no terminal to ask."""
+    terminal.show(sections(result), console or Console(width=None if sys.stdout.isatty() else 120))
 
 
 def _plain(value: object) -> object:

@@ -115,7 +115,10 @@ def _footprint(footprint: dict | None) -> Section | None:
         for key, name in FOOTPRINT_PARTS.items()
         if key in footprint
     ]
-    sentence = f"Parameters take {footprint['share']:.2%} of the float32 network."
+    sentence = (
+        f"Weights with their exponents take {footprint['weight_share']:.2%} of float32 weights, "
+        f"all parameters {footprint['share']:.2%} of the float32 network."
+    )
     return Section("Footprint", [sentence], Table(["part", "bits", "share"], rows))
 
 

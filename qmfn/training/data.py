@@ -52,7 +52,7 @@ def load_training_faces(config: TrainingConfig, size: int) -> TrainingFaces:
 
 def _read(files: Sequence[tuple[FaceStore, str]], size: int) -> np.ndarray:
     faces = np.empty((len(files), size, size, 3), np.uint8)
-    for index, (store, path) in enumerate(tqdm(files, desc="faces", unit="face", leave=False)):
+    for index, (store, path) in enumerate(tqdm(files, desc="faces", unit="face", leave=False, disable=None)):
         face = store.read(path)
         if face.shape != (size, size, 3):
             raise UserError(f"{path}: training faces must be aligned to {size}x{size} pixels, found {face.shape[:2]}.")

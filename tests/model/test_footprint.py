@@ -11,8 +11,6 @@ from qmfn.model.footprint import Footprint, LayerFootprint, channel_exponent_bit
 from qmfn.model.initial import design_checkpoint, random_checkpoint
 from qmfn.model.parameters import parameter_shapes
 
-
-
 PARTS = ("weight_bits", "exponent_bits", "bias_bits", "slope_bits")
 
 

@@ -40,6 +40,7 @@ def result() -> dict:
             "bias_bits": 60_000,
             "slope_bits": 40_000,
             "total_bits": 4_034_000,
+            "weight_share": 0.1258,
             "share": 0.1261,
             "layers": [{"layer": "conv1", "weights": 1728, "weight_bits": 4}],
         },
