@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -67,7 +67,7 @@ class Step:
 def load(run: Run) -> None:
     """Checkpoint, footprint and every HLS setting: whatever can be wrong with the design shows here."""
     run.checkpoint = design_checkpoint(run.config)
-    device = estimate.find_device(run.config.hls.part)
+    device = _device(run.config)
     run.request = convert.plan(run.config, run.checkpoint)
     layers = run.checkpoint.layers
     run.result["design"] = {
@@ -84,6 +84,13 @@ def load(run: Run) -> None:
         "checkpoint": dict(run.checkpoint.origin),
     }
     run.result["footprint"] = footprint(run.checkpoint).as_dict()
+
+
+def _device(config: DesignConfig) -> estimate.Device:
+    try:
+        return estimate.find_device(config.hls.part)
+    except UserError as error:
+        raise UserError(f"{config.file}: hls.part = {config.hls.part}: {error}.") from None
 
 
 def gather_faces(run: Run) -> None:
@@ -145,11 +152,13 @@ def compare_with_python(run: Run) -> None:
 def _cosine_to_float(run: Run, embeddings: np.ndarray) -> float | None:
     """Mean cosine between quantised and float embeddings; None where the float weights are not at hand."""
     path = shared_folder() / run.config.training.float_weights
-    if run.config.checkpoint is None or not path.exists():
-        return None
     layers = architecture(run.config.model)
+    try:
+        weights = import_float_weights(path, layers)
+    except UserError:  # not there, or those of another network
+        return None
     model = build_model(layers)
-    set_parameters(model, import_float_weights(path, layers))
+    set_parameters(model, weights)
     wanted = model.predict(run.images, verbose=0).reshape(embeddings.shape)
     lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(wanted, axis=1)
     return float(np.mean(np.sum(embeddings * wanted, axis=1) / lengths))
@@ -196,19 +205,21 @@ def run_flow(config: DesignConfig, output: Path, until: str, say: Callable[[str]
 @contextlib.contextmanager
 def _aside(final: Path) -> Iterator[Path]:
     """A folder beside the final one, gone afterwards whatever happens."""
-    folder = final.with_name(f".{final.name}.{os.getpid()}")
     try:
-        folder.mkdir(parents=True)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent.resolve()))
     except OSError as error:
-        raise UserError(f"{final}: can't be written ({error.strerror}).") from None
+        raise UserError(f"{final}: can't be written ({error.strerror}: {error.filename}).") from None
     try:
-        yield folder.resolve()
+        folder.chmod(0o755)  # mkdtemp gives 0700
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put_in_place(folder: Path, final: Path) -> None:
-    old = final.with_name(f".{final.name}.{os.getpid()}.old")
+    """Swap the new project in; interrupted at any point, either the new one or the old one stands."""
+    old = Path(f"{folder}.old")
     try:
         if final.exists():
             final.rename(old)
@@ -218,4 +229,4 @@ def _put_in_place(folder: Path, final: Path) -> None:
     finally:
         if old.exists() and not final.exists():
             old.rename(final)
-    shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

@@ -42,7 +42,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     store = FaceStore(arguments.faces)
     embed_batch = _engine(arguments.engine, config)
     started = time.monotonic()
-    embeddings = embed(store, pairs.paths, embed_batch)
+    embeddings = embed(store, pairs.paths, embed_batch, size=config.model.input_size)
     seconds = time.monotonic() - started
     found = verify(embeddings, pairs)
     result = {

@@ -5,7 +5,7 @@
 """
 
 from qmfn.config.load import load_config
-from qmfn.config.overrides import settings_by_layer
+from qmfn.config.overrides import Setting, settings_by_layer
 from qmfn.config.schema import (
     ComparisonConfig,
     DesignConfig,
@@ -25,6 +25,7 @@ __all__ = [
     "LayerBits",
     "ModelConfig",
     "QuantisationConfig",
+    "Setting",
     "TrainingConfig",
     "load_config",
     "settings_by_layer",

@@ -37,16 +37,31 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> DesignConfig
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except FileNotFoundError:
         raise UserError(f"{path}: no such design file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: can't be read as a design file ({_reason(error)}).") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: must be a mapping with the keys {_names(DesignConfig)}.")
     return values
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML that refuses a key given twice, where PyYAML silently takes the last one."""
+
+
+def _unique_mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[str, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice is not None:
+        raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} stands twice", node.start_mark)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
 
 def _reason(error: Exception) -> str:
@@ -59,7 +74,7 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         raise UserError(f"--set {override}: must read key.sub=value, for instance hls.reuse_factor=64.")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         raise UserError(f"--set {override}: the value {text!r} is not valid YAML.") from None
     *folders, leaf = key.split(".")
     for folder in folders:
@@ -71,16 +86,24 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
 
 def _explain(path: Path, error: ValidationError) -> str:
     """The first error as one sentence: file, key, value, what is allowed."""
-    first, *others = error.errors()
-    key = ".".join(str(part) for part in first["loc"]) or "the file"
-    more = f" ({len(others)} more below it)" if others else ""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the file"
     if first["type"] == "extra_forbidden":
         owner = _model_at(first["loc"][:-1])
         allowed = f"; allowed here: {_names(owner)}" if owner else ""
-        return f"{path}: {key}: unknown key{allowed}.{more}"
+        return f"{path}: {key}: unknown key{allowed}."
     if first["type"] == "missing":
-        return f"{path}: {key}: is missing.{more}"
-    return f"{path}: {key} = {first['input']!r}: {first['msg'].removeprefix('Value error, ')}.{more}"
+        return f"{path}: {key}: is missing."
+    wanted = PLAIN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return f"{path}: {key} = {first['input']!r}: {wanted}."
+
+
+PLAIN_WORDS = {
+    "model_type": "must be a group of keys",
+    "dict_type": "must be a group of keys",
+    "tuple_type": "must be a list",
+}
+"""What pydantic says in terms of Python types, said in those of the file."""
 
 
 def _names(model: type[BaseModel]) -> str:

@@ -21,6 +21,10 @@ WideBits = Annotated[int, Field(ge=2, le=24)]
 PRECISION = re.compile(r"^(ap_)?fixed<\s*(\d+)\s*,\s*(-?\d+)\s*>$")
 
 
+WIDEST = 128
+"""Bits of the widest type that a design may ask for."""
+
+
 class Strict(BaseModel):
     """Unknown keys are errors; values never change after loading."""
 
@@ -111,8 +115,9 @@ class HlsLayerConfig(Strict):
     @classmethod
     def _is_a_fixed_point_type(cls, precision: dict[str, str]) -> dict[str, str]:
         for name, text in precision.items():
-            if not PRECISION.match(text):
-                raise ValueError(f"{name} must read fixed<W,I> (total bits, integer bits), not {text!r}")
+            match = PRECISION.match(text)
+            if match is None or not 1 <= int(match[2]) <= WIDEST:
+                raise ValueError(f"{name} must read fixed<W,I> (1 to {WIDEST} bits in total, I of them integer)")
         return precision
 
 

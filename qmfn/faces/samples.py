@@ -54,7 +54,7 @@ def _faces_of(photos: Iterable[tuple[str, np.ndarray]], size: int) -> Iterator[t
 
 
 def _source_photos(source: Path) -> Iterator[tuple[str, np.ndarray]]:
-    if source.is_file() and is_image_name(source.name):
+    if is_image_name(source.name) and not source.is_dir():
         yield source.name, read_image(source)
     else:
         yield from _store_photos(FaceStore(source))

@@ -57,7 +57,7 @@ def plan(config: DesignConfig, checkpoint: Checkpoint) -> Request:
     """
     layers = checkpoint.layers
     precisions = precisions_by_layer(config.hls, layers, str(config.file))
-    types = layer_types(checkpoint, precisions, f"{config.file}: hls.layers")
+    types = layer_types(checkpoint, precisions)
     return Request(types, hls_by_layer(config.hls, layers, str(config.file)))
 
 

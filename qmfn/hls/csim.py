@@ -8,10 +8,11 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+import shlex
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,15 +29,15 @@ FLAGS = (
 )  # fmt: skip
 
 
-def find_compiler() -> str:
-    """The C++ compiler: `CXX` or g++.
+def find_compiler() -> list[str]:
+    """The C++ compiler command: `CXX` or g++.
 
     Raises:
         UserError: there is none.
     """
-    compiler = os.environ.get("CXX", "g++")
-    if shutil.which(compiler) is None:
-        raise UserError(f"{compiler}: no such C++ compiler on PATH; install g++ or set CXX to one.")
+    compiler = shlex.split(os.environ.get("CXX", "")) or ["g++"]
+    if shutil.which(compiler[0]) is None:
+        raise UserError(f"{compiler[0]}: no such C++ compiler on PATH; install g++ or set CXX to one.")
     return compiler
 
 
@@ -44,31 +45,49 @@ def compile_library(folder: Path) -> Path:
     """Compile the probed project of `folder`; its two sources at the same time.
 
     Raises:
-        UserError: no compiler, or the compiler rejects the sources (the log stays in csim/compile.log).
+        UserError: no compiler, or the compiler rejects the sources.
     """
     compiler = find_compiler()
     csim = folder / "csim"
-    sources = [csim / f"{PROJECT_NAME}.cpp", csim / f"{PROJECT_NAME}_bridge.cpp"]
-    includes = [f"-I{folder}", f"-I{folder / 'firmware'}", f"-I{folder / 'firmware' / 'ap_types'}"]
     library = csim / f"lib{PROJECT_NAME}.so"
-    with ThreadPoolExecutor() as pool:
-        objects = list(pool.map(lambda source: _compile(compiler, source, includes, csim / "compile.log"), sources))
-    _run([compiler, "-shared", *map(str, objects), "-o", str(library)], csim / "compile.log")
+    includes = [f"-I{folder}", f"-I{folder / 'firmware'}", f"-I{folder / 'firmware' / 'ap_types'}"]
+    sources = [csim / f"{PROJECT_NAME}.cpp", csim / f"{PROJECT_NAME}_bridge.cpp"]
+    objects = [source.with_suffix(".o") for source in sources]
+    _run_all(
+        [*compiler, *FLAGS, *includes, "-c", str(source), "-o", str(target)]
+        for source, target in zip(sources, objects, strict=True)
+    )
+    _run_all([[*compiler, "-shared", *map(str, objects), "-o", str(library)]])
     for file in objects:
         file.unlink()
     return library
 
 
-def _compile(compiler: str, source: Path, includes: list[str], log: Path) -> Path:
-    _run([compiler, *FLAGS, *includes, "-c", str(source), "-o", str(source.with_suffix(".o"))], log)
-    return source.with_suffix(".o")
+def _run_all(commands: Iterable[list[str]]) -> None:
+    """Run compilers side by side; when this is interrupted, or one fails, none stays behind."""
+    processes = []
+    try:
+        for command in commands:
+            # A session of its own: the compiler's own children end with it.
+            processes.append(
+                subprocess.Popen(
+                    command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+                )
+            )
+        for process in processes:
+            output, _ = process.communicate()
+            if process.returncode:
+                raise UserError(f"{process.args[0]}: can't compile the HLS project: {_first_error(output)}")
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
-def _run(command: list[str], log: Path) -> None:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode:
-        log.write_text(" ".join(command) + "\n" + done.stdout)
-        raise UserError(f"{command[0]}: can't compile the HLS project (exit code {done.returncode}, see {log}).")
+def _first_error(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it says nothing"]
+    return next((line for line in lines if "error" in line), lines[-1])
 
 
 class _TraceData(ctypes.Structure):

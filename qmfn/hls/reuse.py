@@ -7,10 +7,11 @@ assert kill the process on others. The rules below are those of the C++ (`nnet_d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import fnmatch
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qmfn.config import HlsConfig, settings_by_layer
+from qmfn.config import HlsConfig, Setting, settings_by_layer
 from qmfn.errors import UserError
 from qmfn.model.mobilefacenet import LayerSpec
 
@@ -51,32 +52,45 @@ def hls_by_layer(config: HlsConfig, layers: Sequence[LayerSpec], file: str) -> d
     Raises:
         UserError: an override matches no layer, or a reuse factor does not divide the layer's work.
     """
-    overrides = settings_by_layer(config.layers, [layer.name for layer in layers], f"{file}: hls.layers")
+    overrides = _hls_settings(config, layers, file)
+    default = Setting(config.reuse_factor, f"{file}: hls.reuse_factor")
     settings = {}
     for layer in layers:
         if layer.kind == "add":
-            _reject_add_settings(layer, overrides[layer.name], file)
             continue
-        asked = overrides[layer.name]
-        reuse_factor = asked.get("reuse_factor", config.reuse_factor)
-        strategy = asked.get("strategy", config.strategy)
+        reuse_factor = overrides[layer.name].get("reuse_factor", default)
+        strategy = overrides[layer.name].get("strategy", Setting(config.strategy, "hls.strategy")).value
         valid = valid_reuse_factors(layer)
-        if strategy == "Resource" and reuse_factor not in valid:
-            where = f"hls.layers.{layer.name}.reuse_factor" if "reuse_factor" in asked else "hls.reuse_factor"
+        if strategy == "Resource" and reuse_factor.value not in valid:
             raise UserError(
-                f"{file}: {where} = {reuse_factor}: does not divide the work of {layer.name}; "
+                f"{reuse_factor.key} = {reuse_factor.value}: does not divide the work of {layer.name}; "
                 f"valid: {', '.join(map(str, valid))}."
             )
-        settings[layer.name] = LayerHls(reuse_factor, strategy, prelu_reuse_factor(layer, reuse_factor))
+        shared = prelu_reuse_factor(layer, reuse_factor.value)
+        settings[layer.name] = LayerHls(reuse_factor.value, strategy, shared)
     return settings
 
 
-def _reject_add_settings(layer: LayerSpec, asked: Mapping, file: str) -> None:
-    for key in asked:
-        raise UserError(f"{file}: hls.layers.{layer.name}.{key}: a residual add has no such setting.")
+def _hls_settings(config: HlsConfig, layers: Sequence[LayerSpec], file: str) -> dict[str, dict[str, Setting]]:
+    """Overrides by layer; a pattern may match adds among others, but one that matches nothing else is a mistake."""
+    names = [layer.name for layer in layers]
+    convolutions = [layer.name for layer in layers if layer.kind != "add"]
+    for pattern in config.layers:
+        matched = fnmatch.filter(names, pattern)
+        if matched and not set(matched) & set(convolutions):
+            raise UserError(f"{file}: hls.layers.{pattern}: a residual add has no such settings.")
+    return settings_by_layer(config.layers, names, f"{file}: hls.layers")
 
 
-def precisions_by_layer(config: HlsConfig, layers: Sequence[LayerSpec], file: str) -> dict[str, dict[str, str]]:
-    """The precisions that the design itself gives, by layer."""
-    overrides = settings_by_layer(config.layers, [layer.name for layer in layers], f"{file}: hls.layers")
-    return {name: settings["precision"] for name, settings in overrides.items() if settings.get("precision")}
+def precisions_by_layer(config: HlsConfig, layers: Sequence[LayerSpec], file: str) -> dict[str, dict[str, Setting]]:
+    """The precisions that the design itself gives: layer -> {"accum": setting}."""
+    overrides = _hls_settings(config, layers, file)
+    return {
+        layer.name: {
+            name.removeprefix("precision."): setting
+            for name, setting in overrides[layer.name].items()
+            if name.startswith("precision.")
+        }
+        for layer in layers
+        if layer.kind != "add"
+    }

@@ -6,10 +6,12 @@ only the range of final sums counts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from qmfn.config import Setting
 from qmfn.config.schema import PRECISION
 from qmfn.errors import UserError
 from qmfn.model.checkpoint import Checkpoint
@@ -104,13 +106,12 @@ def _check_float32_holds(layer: LayerSpec, kernel: np.ndarray, magnitude: int, b
         )
 
 
-def layer_types(checkpoint: Checkpoint, precisions: dict[str, dict[str, str]], key: str) -> dict[str, LayerTypes]:
+def layer_types(checkpoint: Checkpoint, precisions: Mapping[str, Mapping[str, Setting]]) -> dict[str, LayerTypes]:
     """The exact types of every layer, with the design's own precisions where it gives some.
 
     Args:
         checkpoint: the quantised network.
         precisions: layer -> {"weight" | "bias" | "slope" | "accum" | "result": "fixed<W,I>"} from the design.
-        key: where they stand, for error messages.
 
     Raises:
         UserError: a precision is narrower than exactness needs, or the layer has no such type.
@@ -126,24 +127,23 @@ def layer_types(checkpoint: Checkpoint, precisions: dict[str, dict[str, str]], k
             needed |= {"accum": sums, "result": sums if layer.prelu else needed["output"]}
         if layer.prelu:
             needed["slope"] = type_of_values(values["slope"])
-        for name, text in precisions.get(layer.name, {}).items():
-            needed[name] = _asked_type(text, needed, name, f"{key}.{layer.name}.precision.{name}")
+        for name, setting in precisions.get(layer.name, {}).items():
+            needed[name] = _asked_type(layer, name, setting, needed)
         types[layer.name] = LayerTypes(**needed)
     return types
 
 
-def _asked_type(text: str, needed: dict[str, FixedType], name: str, key: str) -> FixedType:
+def _asked_type(layer: LayerSpec, name: str, setting: Setting, needed: Mapping[str, FixedType]) -> FixedType:
+    asked = f"{setting.key} = {setting.value}"
     if name not in needed:
-        raise UserError(f"{key}: this layer has no such type; it has {', '.join(needed)}.")
-    _, width, integer = PRECISION.match(text).groups()
-    asked = FixedType(int(width), int(integer))
+        raise UserError(f"{asked}: {layer.name} has no such type; it has {', '.join(needed)}.")
+    _, width, integer = PRECISION.match(setting.value).groups()
+    fixed = FixedType(int(width), int(integer))
     if needed[name].requantises:
-        raise UserError(f"{key} = {text}: a requantised output has the type that activation_bits and checkpoint set.")
-    if not asked.holds(needed[name]):
+        raise UserError(f"{asked}: the output of {layer.name} has the type that activation_bits and checkpoint set.")
+    if not fixed.holds(needed[name]):
         raise UserError(
-            f"{key} = {text}: is too narrow to be exact; it must hold {needed[name]} (integer bits >= "
+            f"{asked}: is too narrow for {layer.name} to be exact; it must hold {needed[name]} (integer bits >= "
             f"{needed[name].integer}, fraction bits >= {needed[name].width - needed[name].integer})."
         )
-    return asked
-
-
+    return fixed

@@ -18,14 +18,14 @@ SAMPLED_VALUES = 200_000
 def best_exponent(values: np.ndarray, bits: int) -> int:
     """The exponent of the least significant bit with the smallest mean squared error over `values`.
 
-    Candidates: the one at which the largest magnitude just fits, and the finer ones that saturate a few values to
-    resolve the others better.
+    Candidates: the one at which the largest magnitude just fits, the finer ones that saturate a few values to resolve
+    the others better, and the next coarser one (the largest positive value is one step short of a power of two).
     """
     largest = float(np.max(np.abs(values)))
     if largest == 0:
         return -(bits - 1)
     covering = int(np.ceil(np.log2(largest / 2 ** (bits - 1))))
-    return min(range(covering - 3, covering + 1), key=lambda exponent: _squared_error(values, bits, exponent))
+    return min(range(covering - 3, covering + 2), key=lambda exponent: _squared_error(values, bits, exponent))
 
 
 def _squared_error(values: np.ndarray, bits: int, exponent: int) -> float:

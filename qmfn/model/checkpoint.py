@@ -1,24 +1,26 @@
 """A checkpoint: one .npz with everything that the quantised network is - architecture, widths, exponents, integers.
 
 Arrays: `<layer>/kernel`, `<layer>/bias`, `<layer>/slope` (integers, the smallest type that holds them) and
-`<layer>/weight_exponents` (int8, one per output channel). `header` is JSON: format version, `model` (the network),
+`<layer>/weight_exponents` (int16, one per output channel). `header` is JSON: format version, `model` (the network),
 `layers` (widths and exponents) and `origin` (where the numbers come from).
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import ValidationError
 
 from qmfn.config import ModelConfig
+from qmfn.config.schema import Bits, Strict, WideBits
 from qmfn.errors import UserError
 from qmfn.model.formats import LayerExponents, LayerFormat, LayerWidths, layer_formats
 from qmfn.model.mobilefacenet import LayerSpec, architecture
@@ -127,7 +129,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
             arrays[f"{layer.name}/{name}"] = integers.astype(_smallest_type(integers))
         if layer.kind != "add":
             weight = checkpoint.exponents[layer.name].weight
-            arrays[f"{layer.name}/weight_exponents"] = np.asarray(weight, np.int8)
+            arrays[f"{layer.name}/weight_exponents"] = np.asarray(weight, np.int16)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +139,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     except OSError as error:
         raise UserError(f"{path}: can't be written ({error.strerror}).") from None
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink()
 
 
 def _smallest_type(integers: np.ndarray) -> np.dtype:
@@ -148,46 +151,82 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read and check a checkpoint.
 
     Raises:
-        UserError: missing or damaged file, another format, or integers that don't fit their widths.
+        UserError: missing or damaged file, another format, or numbers that don't fit together.
     """
     arrays = read_arrays(path)
     try:
-        header = json.loads(arrays["header"].tobytes())
-        if header["version"] != VERSION:
-            raise UserError(f"{path}: has checkpoint version {header['version']}, this qmfn reads {VERSION}.")
-        model = ModelConfig.model_validate_json(json.dumps(header["model"]))
-        layers = architecture(model)
-        widths, exponents, integers = {}, {}, {}
-        for layer in layers:
-            entry = header["layers"][layer.name]
-            widths[layer.name] = LayerWidths(**{name: entry[name] for name in LayerWidths.__dataclass_fields__})
-            weight = arrays.get(f"{layer.name}/weight_exponents")
-            exponents[layer.name] = LayerExponents(
-                activation=entry["activation_exponent"],
-                weight=None if weight is None else tuple(int(exponent) for exponent in weight),
-                bias=entry["bias_exponent"],
-                slope=entry["slope_exponent"],
-            )
-            integers[layer.name] = {
-                name: arrays[f"{layer.name}/{name}"].astype(np.int64) for name in parameter_shapes(layer)
-            }
-        checkpoint = Checkpoint(model, widths, exponents, integers, header["origin"])
-        _check_integers(path, checkpoint)
-    except (KeyError, TypeError, ValueError, ValidationError) as error:
-        detail = " ".join(str(error).split())
-        raise UserError(f"{path}: is not a complete qmfn checkpoint ({type(error).__name__}: {detail}).") from None
+        header = _Header.model_validate_json(arrays["header"].tobytes())
+    except KeyError:
+        raise UserError(f"{path}: is not a qmfn checkpoint (it has no header).") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{path}: is not a qmfn checkpoint of version {VERSION} ({where}: {first['msg']}).") from None
+    layers = architecture(header.model)
+    if list(header.layers) != [layer.name for layer in layers]:
+        raise UserError(f"{path}: its header does not list the layers of its network.")
+    checkpoint = Checkpoint(
+        model=header.model,
+        widths={name: LayerWidths(**layer.model_dump(include=_WIDTHS)) for name, layer in header.layers.items()},
+        exponents={layer.name: _layer_exponents(path, layer, header.layers[layer.name], arrays) for layer in layers},
+        integers={layer.name: _layer_integers(path, layer, arrays) for layer in layers},
+        origin=header.origin,
+    )
+    _check_ranges(path, checkpoint)
     return checkpoint
 
 
-def _check_integers(path: Path, checkpoint: Checkpoint) -> None:
+_WIDTHS = set(LayerWidths.__dataclass_fields__)
+
+
+class _LayerHeader(Strict):
+    weight_bits: Bits
+    activation_bits: Bits
+    bias_bits: WideBits
+    slope_bits: Bits
+    activation_exponent: int
+    bias_exponent: int | None
+    slope_exponent: int | None
+
+
+class _Header(Strict):
+    version: Literal[VERSION]
+    model: ModelConfig
+    layers: dict[str, _LayerHeader]
+    origin: dict[str, Any]
+
+
+def _layer_exponents(path: Path, layer: LayerSpec, header: _LayerHeader, arrays: dict) -> LayerExponents:
+    if layer.kind == "add":
+        return LayerExponents(header.activation_exponent)
+    if header.bias_exponent is None or (header.slope_exponent is None) == layer.prelu:
+        raise UserError(f"{path}: {layer.name} lacks an exponent, or has one too many.")
+    weight = _integers(path, f"{layer.name}/weight_exponents", (layer.out_channels,), arrays)
+    exponents = tuple(int(exponent) for exponent in weight)
+    return LayerExponents(header.activation_exponent, exponents, header.bias_exponent, header.slope_exponent)
+
+
+def _layer_integers(path: Path, layer: LayerSpec, arrays: dict) -> dict[str, np.ndarray]:
+    return {
+        name: _integers(path, f"{layer.name}/{name}", shape, arrays) for name, shape in parameter_shapes(layer).items()
+    }
+
+
+def _integers(path: Path, key: str, shape: tuple[int, ...], arrays: dict) -> np.ndarray:
+    values = arrays.get(key)
+    if values is None or values.shape != shape or not np.issubdtype(values.dtype, np.integer):
+        found = "nothing" if values is None else f"{values.dtype} of shape {values.shape}"
+        raise UserError(f"{path}: {key} must be integers of shape {shape}, found {found}.")
+    return values.astype(np.int64)
+
+
+def _check_ranges(path: Path, checkpoint: Checkpoint) -> None:
     for layer, form in zip(checkpoint.layers, checkpoint.formats.values(), strict=True):
-        for name, shape in parameter_shapes(layer).items():
-            integers = checkpoint.integers[layer.name][name]
+        for name, integers in checkpoint.integers[layer.name].items():
             low, high = integer_range(_bits(name, form))
-            if integers.shape != shape or integers.min() < low or integers.max() > high:
+            if integers.min() < low or integers.max() > high:
                 raise UserError(
-                    f"{path}: {layer.name}/{name} must be integers of shape {shape} in {low}..{high}, "
-                    f"found shape {integers.shape} in {integers.min()}..{integers.max()}."
+                    f"{path}: {layer.name}/{name} must be in {low}..{high}, found {integers.min()}..{integers.max()}."
                 )
 
 

@@ -6,10 +6,7 @@ one exponent for every other tensor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-
-import numpy as np
 
 from qmfn.model.checkpoint import Checkpoint
 
@@ -21,7 +18,7 @@ TENSOR_EXPONENT_BITS = 8
 
 @dataclass(frozen=True)
 class LayerFootprint:
-    """Bits of one layer; `share` is `total_bits` over its float bits."""
+    """Bits of one layer."""
 
     layer: str
     weights: int
@@ -32,7 +29,6 @@ class LayerFootprint:
     slope_bits: int
     total_bits: int
     float_bits: int
-    share: float
 
 
 @dataclass(frozen=True)
@@ -55,9 +51,7 @@ class Footprint:
 
 def footprint(checkpoint: Checkpoint) -> Footprint:
     """Footprint by layer and in total."""
-    layers = tuple(
-        _layer_footprint(layer.name, checkpoint) for layer in checkpoint.layers if layer.kind != "add"
-    )
+    layers = tuple(_layer_footprint(layer.name, checkpoint) for layer in checkpoint.layers)
     names = ("weight_bits", "exponent_bits", "bias_bits", "slope_bits", "total_bits", "float_bits")
     sums = {name: sum(getattr(layer, name) for layer in layers) for name in names}
     float_weight_bits = FLOAT_BITS * sum(layer.weights for layer in layers)
@@ -66,20 +60,27 @@ def footprint(checkpoint: Checkpoint) -> Footprint:
 
 
 def _layer_footprint(name: str, checkpoint: Checkpoint) -> LayerFootprint:
-    integers: Mapping[str, np.ndarray] = checkpoint.integers[name]
+    """An add has no parameters but the exponent of its output."""
+    sizes = {parameter: values.size for parameter, values in checkpoint.integers[name].items()}
     widths, exponents = checkpoint.widths[name], checkpoint.exponents[name]
-    weight_bits = integers["kernel"].size * widths.weight_bits
-    bias_bits = integers["bias"].size * widths.bias_bits
-    slope_bits = integers["slope"].size * widths.slope_bits if "slope" in integers else 0
-    exponent_bits = channel_exponent_bits(exponents.weight) + TENSOR_EXPONENT_BITS * (1 + len(integers))
-    total = weight_bits + exponent_bits + bias_bits + slope_bits
-    float_bits = FLOAT_BITS * sum(values.size for values in integers.values())
+    weights = sizes.get("kernel", 0)
+    bits = {
+        "weight_bits": weights * widths.weight_bits,
+        "exponent_bits": channel_exponent_bits(exponents.weight or ()) + TENSOR_EXPONENT_BITS * (1 + len(sizes)),
+        "bias_bits": sizes.get("bias", 0) * widths.bias_bits,
+        "slope_bits": sizes.get("slope", 0) * widths.slope_bits,
+    }
+    float_bits = FLOAT_BITS * sum(sizes.values())
     return LayerFootprint(
-        name, integers["kernel"].size, widths.weight_bits, weight_bits, exponent_bits, bias_bits, slope_bits,
-        total, float_bits, total / float_bits,
-    )  # fmt: skip
+        layer=name,
+        weights=weights,
+        weight_width=widths.weight_bits if weights else 0,
+        **bits,
+        total_bits=sum(bits.values()),
+        float_bits=float_bits,
+    )
 
 
 def channel_exponent_bits(exponents: tuple[int, ...]) -> int:
     """Bits of the exponents of all channels, each stored as its distance from the smallest."""
-    return len(exponents) * (max(exponents) - min(exponents)).bit_length()
+    return len(exponents) * (max(exponents) - min(exponents)).bit_length() if exponents else 0

@@ -81,7 +81,10 @@ def widths_by_layer(config: QuantisationConfig, layers: list[str], key: str) -> 
     """
     overrides = settings_by_layer(config.layers, layers, f"{key}.layers")
     defaults = {field: getattr(config, field) for field in LayerWidths.__dataclass_fields__}
-    return {layer: LayerWidths(**{**defaults, **overrides[layer]}) for layer in layers}
+    return {
+        layer: LayerWidths(**(defaults | {name: setting.value for name, setting in overrides[layer].items()}))
+        for layer in layers
+    }
 
 
 def bias_exponents(layer_exponent: int, weight_exponents: Sequence[int], input_exponent: int) -> tuple[int, ...]:

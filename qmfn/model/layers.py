@@ -33,6 +33,7 @@ class QPReLU(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.slope = self.add_weight(name="slope", shape=(input_shape[-1],), initializer="zeros")
+        super().build(input_shape)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         slope = self.slope_quantizer(self.slope)

@@ -47,7 +47,21 @@ def load_training_faces(config: TrainingConfig, size: int) -> TrainingFaces:
     held_out_people = [index for index, person in enumerate(chosen) for _ in people[person]]
     kept = {path for _, path in held_out}
     train = [(store, path) for store in stores for path in store.paths() if store is not stores[0] or path not in kept]
+    _check_enough(config, len(train), held_out_people)
     return TrainingFaces(_read(train, size), _read(held_out, size), np.asarray(held_out_people))
+
+
+def _check_enough(config: TrainingConfig, train: int, held_out_people: Sequence[int]) -> None:
+    """A batch must fill, and the verification score needs pairs of the same and of different people."""
+    needed = config.batch_size if config.steps else 1
+    if train < needed:
+        raise UserError(f"training.faces: {train} faces are left to train on, {needed} are needed.")
+    people = len(set(held_out_people))
+    if people < 2 or people == len(held_out_people):
+        raise UserError(
+            f"training.held_out_identities: {config.faces[0]} gave {len(held_out_people)} held-out faces of {people} "
+            "people; the verification score needs two people at least, one of them with two faces."
+        )
 
 
 def _read(files: Sequence[tuple[FaceStore, str]], size: int) -> np.ndarray:

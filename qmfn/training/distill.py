@@ -71,7 +71,6 @@ def train(config: DesignConfig, folder: Path, checkpoint_path: Path) -> Checkpoi
     Raises:
         UserError: data are missing, or the folder holds a run of another design.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     _claim_folder(folder, config)
     layers = architecture(config.model)
     faces = load_training_faces(config.training, config.model.input_size)
@@ -105,9 +104,13 @@ def _claim_folder(folder: Path, config: DesignConfig) -> None:
     """Remember what the folder's run is about; refuse to resume another one."""
     claim = folder / "run.json"
     about = json.dumps(config.model_dump(include={"model", "quantisation", "training"}), indent=1, default=list)
-    if claim.exists() and claim.read_text() != about:
-        raise UserError(f"{folder}: holds the training run of other settings; delete it or choose another folder.")
-    claim.write_text(about)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if claim.exists() and claim.read_text() != about:
+            raise UserError(f"{folder}: holds the training run of other settings; delete it or choose another folder.")
+        claim.write_text(about)
+    except OSError as error:
+        raise UserError(f"{folder}: can't keep the training run ({error.strerror}).") from None
 
 
 def _calibrated_start(config: DesignConfig, folder: Path, weights, faces: TrainingFaces) -> Checkpoint:
@@ -115,7 +118,8 @@ def _calibrated_start(config: DesignConfig, folder: Path, weights, faces: Traini
     path = folder / "start.npz"
     if path.exists():
         return load_checkpoint(path)
-    images = normalise(faces.train[:: max(1, len(faces.train) // config.training.calibration_images)])
+    chosen = np.linspace(0, len(faces.train) - 1, min(config.training.calibration_images, len(faces.train)), dtype=int)
+    images = normalise(faces.train[chosen])
     origin = {"initialised_from": config.training.float_weights, "calibrated_on": list(config.training.faces)}
     start = calibrated_checkpoint(config, weights, images, origin)
     save_checkpoint(start, path)
@@ -142,8 +146,9 @@ def _run(config: DesignConfig, folder: Path, student, faces: TrainingFaces, targ
         return loss
 
     started, losses = time.monotonic(), []
-    progress = tqdm(total=settings.steps, initial=int(step_number), desc=f"training {config.name}", unit="step")
-    for step in range(int(step_number), settings.steps):
+    done = int(step_number)
+    progress = tqdm(desc=f"training {config.name}", total=settings.steps, initial=done, unit="step", disable=None)
+    for step in range(done, settings.steps):
         batch = batch_of_step(step, len(faces.train), settings.batch_size, settings.seed)
         images = normalise(faces.train[batch.indices])
         images[batch.mirrored] = images[batch.mirrored, :, ::-1]

@@ -65,8 +65,13 @@ def test_a_prelu_is_no_slower_than_its_convolution():
 
 
 def test_an_add_has_no_reuse_factor():
-    with pytest.raises(UserError, match=r"hls.layers.bottleneck2_add.reuse_factor: a residual add has no such setting"):
+    with pytest.raises(UserError, match=r"design.yml: hls.layers.bottleneck2_add: a residual add has no such settings"):
         settings(layers={"conv1": {"reuse_factor": 27}, "bottleneck2_add": {"reuse_factor": 1}})
+
+
+def test_a_pattern_may_match_an_add_among_others():
+    found = settings(layers={"conv1": {"reuse_factor": 27}, "bottleneck2_*": {"reuse_factor": 4}})
+    assert found["bottleneck2_expand"].reuse_factor == 4 and "bottleneck2_add" not in found
 
 
 def test_the_design_schema_takes_no_zero():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmfn.config import DesignConfig
+from qmfn.config import DesignConfig, Setting
 from qmfn.errors import UserError
 from qmfn.hls.types import FixedType, layer_types, sum_type, type_of_values
 from qmfn.model.formats import ChannelFormat, Format, LayerFormat
@@ -92,7 +92,7 @@ def checkpoint():
 
 
 def test_a_wider_type_is_taken_as_asked(checkpoint):
-    types = layer_types(checkpoint, {"conv1": {"accum": "fixed<40,12>"}}, "design.yml: hls.layers")
+    types = layer_types(checkpoint, {"conv1": {"accum": Setting("fixed<40,12>", "conv1.accum")}})
     assert types["conv1"].accum == FixedType(40, 12)
     assert types["conv1"].result != FixedType(40, 12)
 
@@ -100,13 +100,13 @@ def test_a_wider_type_is_taken_as_asked(checkpoint):
 @pytest.mark.parametrize(
     ("layer", "name", "text", "reason"),
     [
-        ("conv1", "accum", "fixed<6,3>", "too narrow to be exact; it must hold fixed<"),
-        ("conv1", "weight", "fixed<30,-9>", "too narrow to be exact"),
+        ("conv1", "accum", "fixed<6,3>", "too narrow for conv1 to be exact; it must hold fixed<"),
+        ("conv1", "weight", "fixed<30,-9>", "too narrow for conv1"),
         ("bottleneck2_project", "result", "fixed<30,12>", "type that activation_bits and checkpoint set"),
-        ("bottleneck2_project", "slope", "fixed<30,12>", "has no such type; it has output, weight, bias, accum"),
-        ("bottleneck2_add", "weight", "fixed<30,12>", "has no such type; it has output"),
+        ("bottleneck2_project", "slope", "fixed<30,12>", "no such type; it has output, weight, bias"),
     ],
 )
 def test_a_type_that_cannot_be_honoured_is_refused(checkpoint, layer, name, text, reason):
-    with pytest.raises(UserError, match=f"design.yml: hls.layers.{layer}.precision.{name}.*{reason}"):
-        layer_types(checkpoint, {layer: {name: text}}, "design.yml: hls.layers")
+    key = f"design.yml: hls.layers.{layer}.precision.{name}"
+    with pytest.raises(UserError, match=f"^{key} = {text}: .*{reason}"):
+        layer_types(checkpoint, {layer: {name: Setting(text, key)}})
