@@ -23,7 +23,7 @@ from qmfn import estimate, report
 from qmfn.config import DesignConfig
 from qmfn.errors import UserError
 from qmfn.faces.samples import comparison_faces
-from qmfn.hls import compare, convert, csim, project, readback
+from qmfn.hls import compare, compiler, convert, csim, project, readback
 from qmfn.model.builder import build_model
 from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.footprint import footprint
@@ -47,7 +47,7 @@ class Run:
     request: convert.Request | None = None
     model: Any = None
     graph: Any = None
-    library: Path | None = None
+    simulation: csim.Simulation | None = None
 
     @property
     def images(self) -> np.ndarray:
@@ -124,13 +124,14 @@ def estimate_design(run: Run) -> None:
 def compile_csim(run: Run) -> None:
     """The C-simulation library."""
     started = time.monotonic()
-    run.library = csim.compile_library(run.folder)
-    run.result["csim"]["compile_seconds"] = time.monotonic() - started
+    library = compiler.library_for(run.folder, run.config.csim.types)
+    run.simulation = csim.Simulation(library, run.folder / "firmware" / "weights", csim.tensors_of(run.graph))
+    run.result["csim"] |= {"types": run.config.csim.types, "compile_seconds": time.monotonic() - started}
 
 
 def compare_with_python(run: Run) -> None:
     """Every value of every layer; expected outputs go into the project's test bench."""
-    simulation = csim.Csim(run.library, run.folder / "firmware" / "weights", csim.tensors_of(run.graph))
+    simulation = csim.Csim(run.simulation)
     started = time.monotonic()
     found = compare.compare(
         simulation, run.model, run.checkpoint.layers, run.images,
@@ -174,6 +175,14 @@ STEPS = (
     Step("compare", "comparing C-simulation and Python", compare_with_python),
 )
 STEP_NAMES = tuple(step.name for step in STEPS)
+
+
+def project_simulation(config: DesignConfig, folder: Path) -> csim.Simulation:
+    """The compiled C-simulation of a design whose project is written into `folder`, without faces or report."""
+    run = Run(config, folder, folder)
+    for step in (load, build, write, compile_csim):
+        step(run)
+    return run.simulation
 
 
 def run_flow(config: DesignConfig, output: Path, until: str, say: Callable[[str], None]) -> dict[str, Any]:

@@ -1,17 +1,20 @@
-"""`evaluate`: face verification accuracy of a design, or of the float network, by the LFW protocol."""
+"""`evaluate`: face verification accuracy of a design by the LFW protocol, in Python or through the HLS code."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from qmfn.cli import add_design_arguments, quiet_libraries, run_command
 
-ENGINES = ("keras", "float")
+ENGINES = ("keras", "csim", "float")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,12 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--faces", required=True, metavar="PATH", help="folder or tar of aligned faces")
     parser.add_argument("--pairs", required=True, metavar="FILE", help="LFW pairs.txt, or CSV path,path,same")
     parser.add_argument(
-        "--engine", choices=ENGINES, default="keras", help="the quantised Keras network (default), or the float one"
-    )
+        "--engine", choices=ENGINES, default="keras",
+        help="keras: the quantised network (default); csim: the HLS code, compared with keras; float: the float network",
+    )  # fmt: skip
+    parser.add_argument("--jobs", type=int, default=-1, metavar="N", help="csim processes (default: every core)")
     return run_command(evaluate, parser.parse_args(arguments))
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
+    """Exit code 1 if an embedding of csim and Keras differs."""
     quiet_libraries()
     from qmfn import report
     from qmfn.config import load_config
@@ -40,16 +46,35 @@ def evaluate(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config, arguments.overrides)
     pairs = read_pairs(arguments.pairs)
     store = FaceStore(arguments.faces)
-    embed_batch = _engine(arguments.engine, config)
-    started = time.monotonic()
-    embeddings = embed(store, pairs.paths, embed_batch, size=config.model.input_size)
-    seconds = time.monotonic() - started
-    found = verify(embeddings, pairs)
-    result = {
-        "engine": arguments.engine,
+    size = config.model.input_size
+
+    def measured(engine: Callable[[np.ndarray], np.ndarray], name: str) -> tuple[dict, dict]:
+        started = time.monotonic()
+        embeddings = embed(store, pairs.paths, engine, size=size)
+        speed = len(embeddings) / (time.monotonic() - started)
+        return embeddings, _result(name, verify(embeddings, pairs), speed)
+
+    if arguments.engine == "csim":
+        keras, keras_result = measured(_keras_engine(config), "keras")
+        _show(keras_result)
+        with _csim_engine(config, arguments.jobs) as engine:
+            csim, result = measured(engine, "csim")
+        result["differing_embeddings"] = sum(not np.array_equal(csim[path], keras[path]) for path in keras)
+    else:
+        engine = _float_engine(config) if arguments.engine == "float" else _keras_engine(config)
+        _, result = measured(engine, arguments.engine)
+    _show(result)
+    if arguments.json:
+        report.write_json(result, Path(arguments.json))
+    return 1 if result.get("differing_embeddings") else 0
+
+
+def _result(engine: str, found, images_per_second: float) -> dict:
+    return {
+        "engine": engine,
         "pairs": found.pairs,
         "images": found.images,
-        "images_per_second": found.images / seconds,
+        "images_per_second": images_per_second,
         "accuracy": found.accuracy,
         "accuracy_std": found.accuracy_std,
         "auc": found.auc,
@@ -57,27 +82,51 @@ def evaluate(arguments: argparse.Namespace) -> int:
         "tar_at_far": found.tar_at_far,
         "threshold": found.threshold,
     }
+
+
+def _show(result: dict) -> None:
     for name, value in result.items():
-        print(f"{name:18} {value}")
-    if arguments.json:
-        report.write_json(result, Path(arguments.json))
-    return 0
+        print(f"{name:20} {value}")
 
 
-def _engine(name: str, config) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from uint8 faces (N, size, size, 3) to embeddings (N, embedding_size)."""
+def _float_engine(config) -> Callable[[np.ndarray], np.ndarray]:
     from qmfn.model.builder import build_model
-    from qmfn.model.initial import design_checkpoint
-    from qmfn.model.mobilefacenet import architecture, normalise
+    from qmfn.model.mobilefacenet import architecture
     from qmfn.model.parameters import import_float_weights, set_parameters
     from qmfn.shared import shared_file
 
-    if name == "float":
-        layers = architecture(config.model)
-        model = build_model(layers)
-        set_parameters(model, import_float_weights(shared_file(config.training.float_weights), layers))
-    else:
-        checkpoint = design_checkpoint(config)
-        model = build_model(checkpoint.layers, checkpoint.formats, exact=True)
-        set_parameters(model, checkpoint.parameters())
+    layers = architecture(config.model)
+    model = build_model(layers)
+    set_parameters(model, import_float_weights(shared_file(config.training.float_weights), layers))
+    return _batch_engine(model)
+
+
+def _keras_engine(config) -> Callable[[np.ndarray], np.ndarray]:
+    from qmfn.model.builder import build_model
+    from qmfn.model.initial import design_checkpoint
+    from qmfn.model.parameters import set_parameters
+
+    checkpoint = design_checkpoint(config)
+    model = build_model(checkpoint.layers, checkpoint.formats, exact=True)
+    set_parameters(model, checkpoint.parameters())
+    return _batch_engine(model)
+
+
+def _batch_engine(model) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from uint8 faces (N, size, size, 3) to embeddings (N, embedding_size)."""
+    from qmfn.model.mobilefacenet import normalise
+
     return lambda faces: model.predict_on_batch(normalise(faces)).reshape(len(faces), -1)
+
+
+@contextlib.contextmanager
+def _csim_engine(config, jobs: int) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+    """The HLS code of a project that is written for this evaluation and gone afterwards."""
+    from qmfn.flow import project_simulation
+    from qmfn.hls.csim import simulate
+    from qmfn.model.mobilefacenet import normalise
+
+    with tempfile.TemporaryDirectory(prefix="qmfn.") as folder:
+        with contextlib.redirect_stdout(io.StringIO()):
+            simulation = project_simulation(config, Path(folder))
+        yield lambda faces: np.stack(list(simulate(simulation, normalise(faces), jobs)))

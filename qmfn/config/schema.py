@@ -136,6 +136,14 @@ class HlsConfig(Strict):
     )
 
 
+class CsimConfig(Strict):
+    """How the C-simulation is compiled."""
+
+    types: Literal["fast", "reference"] = Field(
+        "fast", description="fast: ac_types, the same numbers 15 times sooner; reference: the vendor's ap_types"
+    )
+
+
 class ComparisonConfig(Strict):
     """Which faces the C-simulation and Python are compared on."""
 
@@ -184,6 +192,7 @@ class DesignConfig(Strict):
     )
     training: TrainingConfig = TrainingConfig()
     hls: HlsConfig = HlsConfig()
+    csim: CsimConfig = CsimConfig()
     comparison: ComparisonConfig = ComparisonConfig()
 
     _file: Path = Path("config")

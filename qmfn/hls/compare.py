@@ -86,8 +86,9 @@ def compare(
     from tensorflow import keras
 
     names = keras_names(layers)
-    if list(names) != list(csim.tensors.layers):
-        raise AssertionError(f"csim has the layers {list(csim.tensors.layers)}, Keras {list(names)}")
+    probed = [name for name, _ in csim.tensors.layers]
+    if list(names) != probed:
+        raise AssertionError(f"csim has the layers {probed}, Keras {list(names)}")
     probe = keras.Model(model.input, [model.get_layer(name).output for name in names.values()])
     result = Comparison(tensors=[TensorComparison(name) for name in names])
     for number, image in enumerate(progress(images)):

@@ -2,7 +2,7 @@
 
     <folder>/                     hls4ml's project, as Vivado HLS / Vitis HLS takes it
     <folder>/tb_data/             test-bench inputs and expected outputs for the vendor's csim and cosim
-    <folder>/csim/                top function and Python bridge with a probe behind every layer, and the library
+    <folder>/csim/                top function and Python bridge with a probe behind every layer
 
 The probed top function is the delivered one but for its `save_layer_output` lines; `check_probes` proves it.
 """
@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from qmfn.errors import UserError
-from qmfn.hls.convert import PROJECT_NAME, ModelGraph
+from qmfn.hls.convert import ModelGraph
+from qmfn.hls.names import PROJECT_NAME
 
 PROBE = re.compile(r"^#ifndef __SYNTHESIS__\n(?: *nnet::save_layer_output<[^\n]*\n)+#endif\n", re.MULTILINE)
 

@@ -28,13 +28,16 @@ class LayerHls:
 def valid_reuse_factors(layer: LayerSpec) -> list[int]:
     """Reuse factors that the Resource strategy's C++ computes right, ascending.
 
-    Dense and pointwise: the divisors of n_in = k*k*C_in, and n_in times the divisors of C_out. Depthwise: the divisors
-    of its k*k*C multiplications per pixel.
+    Depthwise: the divisors of its k*k*C multiplications per pixel.
     """
     if layer.kind == "depthwise":
         return _divisors(layer.terms * layer.out_channels)
-    beyond = [layer.terms * divisor for divisor in _divisors(layer.out_channels)]
-    return sorted({*_divisors(layer.terms), *beyond})
+    return dense_reuse_factors(layer.terms, layer.out_channels)
+
+
+def dense_reuse_factors(n_in: int, n_out: int) -> list[int]:
+    """Valid reuse factors of an n_in x n_out matrix: the divisors of n_in, and n_in times the divisors of n_out."""
+    return sorted({*_divisors(n_in), *(n_in * divisor for divisor in _divisors(n_out))})
 
 
 def _divisors(number: int) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qmfn.config import HlsLayerConfig, LayerBits, settings_by_layer
+from qmfn.config import HlsLayerConfig, LayerBits, Setting, settings_by_layer
 from qmfn.errors import UserError
 
 LAYERS = ("conv1", "bottleneck1_expand", "bottleneck1_depthwise", "bottleneck2_depthwise", "embedding")
@@ -17,28 +17,36 @@ def test_without_overrides_no_layer_has_settings():
 def test_a_pattern_reaches_exactly_the_layers_that_match():
     settings = settings_by_layer({"bottleneck*_depthwise": LayerBits(weight_bits=6)}, LAYERS, "key")
     assert [layer for layer in LAYERS if settings[layer]] == ["bottleneck1_depthwise", "bottleneck2_depthwise"]
-    assert settings["bottleneck1_depthwise"] == {"weight_bits": 6}
+    assert settings["bottleneck1_depthwise"] == {
+        "weight_bits": Setting(6, "key.bottleneck*_depthwise.weight_bits")
+    }
 
 
 @pytest.mark.parametrize(("first", "second"), [("*", "conv1"), ("conv1", "*")])
 def test_a_later_entry_wins(first, second):
     overrides = {first: LayerBits(weight_bits=3), second: LayerBits(weight_bits=7)}
-    assert settings_by_layer(overrides, LAYERS, "key")["conv1"] == {"weight_bits": 7}
+    assert settings_by_layer(overrides, LAYERS, "key")["conv1"] == {
+        "weight_bits": Setting(7, f"key.{second}.weight_bits")
+    }
 
 
 def test_a_later_entry_keeps_what_it_does_not_set():
     overrides = {"*": LayerBits(weight_bits=3, bias_bits=9), "conv1": LayerBits(weight_bits=7)}
-    assert settings_by_layer(overrides, LAYERS, "key")["conv1"] == {"weight_bits": 7, "bias_bits": 9}
+    assert settings_by_layer(overrides, LAYERS, "key")["conv1"] == {
+        "weight_bits": Setting(7, "key.conv1.weight_bits"),
+        "bias_bits": Setting(9, "key.*.bias_bits"),
+    }
 
 
-@pytest.mark.xfail(strict=True, reason="the precision of the later entry replaces that of the earlier one as a whole")
 def test_a_later_entry_keeps_the_precisions_it_does_not_set():
     overrides = {
         "conv*": HlsLayerConfig(precision={"accum": "fixed<30,15>", "bias": "fixed<20,10>"}),
         "conv1": HlsLayerConfig(precision={"bias": "fixed<30,15>"}),
     }
-    found = settings_by_layer(overrides, LAYERS, "key")["conv1"]["precision"]
-    assert found == {"accum": "fixed<30,15>", "bias": "fixed<30,15>"}
+    assert settings_by_layer(overrides, LAYERS, "key")["conv1"] == {
+        "precision.accum": Setting("fixed<30,15>", "key.conv*.precision.accum"),
+        "precision.bias": Setting("fixed<30,15>", "key.conv1.precision.bias"),
+    }
 
 
 def test_null_leaves_the_value_of_the_design():
@@ -48,8 +56,8 @@ def test_null_leaves_the_value_of_the_design():
 def test_hls_settings_go_the_same_way():
     overrides = {"conv*": HlsLayerConfig(reuse_factor=9, precision={"accum": "fixed<20,8>"})}
     assert settings_by_layer(overrides, LAYERS, "key")["conv1"] == {
-        "reuse_factor": 9,
-        "precision": {"accum": "fixed<20,8>"},
+        "reuse_factor": Setting(9, "key.conv*.reuse_factor"),
+        "precision.accum": Setting("fixed<20,8>", "key.conv*.precision.accum"),
     }
 
 

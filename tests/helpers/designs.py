@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from qmfn.config import DesignConfig
-from qmfn.hls import compare, convert, csim, project, readback
+from qmfn.hls import compare, compiler, convert, csim, project, readback
 from qmfn.model.builder import build_model
 from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.mobilefacenet import normalise
@@ -37,10 +37,10 @@ def written(config: DesignConfig, checkpoint: Checkpoint, folder: Path):
     return model, graph
 
 
-def simulate(graph, folder: Path) -> csim.Csim:
+def simulate(graph, folder: Path, types: compiler.Types = "fast") -> csim.Csim:
     """The compiled C-simulation of a written project."""
-    library = csim.compile_library(folder)
-    return csim.Csim(library, folder / "firmware" / "weights", csim.tensors_of(graph))
+    library = compiler.library_for(folder, types)
+    return csim.Csim(csim.Simulation(library, folder / "firmware" / "weights", csim.tensors_of(graph)))
 
 
 def compared(

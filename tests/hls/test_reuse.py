@@ -7,7 +7,7 @@ import pytest
 
 from qmfn.config import DesignConfig, HlsConfig, ModelConfig
 from qmfn.errors import UserError
-from qmfn.hls.reuse import hls_by_layer, prelu_reuse_factor, valid_reuse_factors
+from qmfn.hls.reuse import dense_reuse_factors, hls_by_layer, prelu_reuse_factor, valid_reuse_factors
 from qmfn.model.mobilefacenet import LayerSpec, architecture
 
 LAYERS = architecture(ModelConfig())
@@ -27,6 +27,13 @@ def settings(**hls) -> dict:
 def test_valid_reuse_factors_are_those_of_hls4ml(layer):
     backend = hls4ml.backends.get_backend("Vitis")
     assert valid_reuse_factors(layer) == backend.get_valid_reuse_factors(layer.terms, layer.out_channels)
+
+
+@pytest.mark.parametrize("n_in", [1, 2, 7, 12, 27, 64])
+@pytest.mark.parametrize("n_out", [1, 3, 8, 30])
+def test_the_quick_list_is_that_of_hls4ml(n_in, n_out):
+    backend = hls4ml.backends.get_backend("Vivado")
+    assert dense_reuse_factors(n_in, n_out) == backend.get_valid_reuse_factors(n_in, n_out)
 
 
 def test_valid_reuse_factors_of_depthwise_layers_are_those_that_the_cpp_computes():

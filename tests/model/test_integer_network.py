@@ -87,7 +87,7 @@ def requantise(x: np.ndarray, unit: int | np.ndarray, bits: int, exponent: int) 
 @pytest.mark.parametrize("overrides", DESIGNS.values(), ids=DESIGNS)
 def test_every_value_of_every_keras_layer_equals_whole_number_arithmetic(configs, overrides):
     checkpoint = random_checkpoint(load_config(configs / "tiny.yml", overrides), seed=1)
-    layer_types(checkpoint, {}, "types")  # refuses networks whose sums pass the 24 bits of a float32
+    layer_types(checkpoint, {})  # refuses networks whose sums pass the 24 bits of a float32
     pixels = np.random.default_rng(2).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     pixels[0] = 0  # the largest negative input everywhere
 

@@ -1,0 +1,188 @@
+"""From the written project to a C-simulation library: compiled once, kept by content, two kinds of types.
+
+`reference` compiles against the vendor's ap_types as hls4ml ships them; `fast` against `csim_types`, thin headers over
+the ac_types library (also shipped by hls4ml) that give the same numbers an order of magnitude sooner. The HLS sources
+are the same in both, and unchanged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from qmfn.errors import UserError
+from qmfn.hls.names import PROJECT_NAME, WEIGHTS_VARIABLE
+
+Types = Literal["fast", "reference"]
+
+FLAGS: dict[Types, tuple[str, ...]] = {
+    "reference": ("-std=c++11", "-O3"),
+    "fast": ("-std=c++17", "-O2", "-march=native"),  # -O3 compiles longer and runs no faster
+}
+COMMON_FLAGS = ("-fPIC", "-fno-gnu-unique", "-w", f'-DWEIGHTS_DIR=std::getenv("{WEIGHTS_VARIABLE}")')
+
+CSIM_TYPES = Path(__file__).parent / "csim_types"
+
+KEPT_LIBRARIES = 16
+"""Libraries that the cache keeps; the longest unused ones go."""
+
+
+def library_for(folder: Path, types: Types) -> Path:
+    """The C-simulation library of a written project: from the cache, or compiled into it.
+
+    Args:
+        folder: the project (`qmfn.hls.project`).
+        types: which types to compile against.
+
+    Raises:
+        UserError: no compiler, the compiler rejects the sources, or the cache can't be written.
+    """
+    compiler = find_compiler()
+    cache = cache_folder()
+    entry = cache / content_key(folder, types, compiler)
+    if _is_sound(entry):
+        os.utime(entry)
+        return entry / LIBRARY
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _aside(cache) as aside:
+            _compile(compiler, folder, types, aside)
+            (aside / CHECKSUM).write_text(_digest(aside / LIBRARY))
+            shutil.rmtree(entry, ignore_errors=True)  # damaged, if it is there
+            with contextlib.suppress(FileExistsError):  # another process was faster with the same content
+                aside.rename(entry)
+        _forget_oldest(cache)
+    except OSError as error:
+        raise UserError(f"{cache}: the cache of C-simulations can't be written ({error.strerror}).") from None
+    return entry / LIBRARY
+
+
+LIBRARY = f"lib{PROJECT_NAME}.so"
+CHECKSUM = "sha256"
+
+
+def cache_folder() -> Path:
+    """Where compiled libraries are kept: `QMFN_CACHE`, else qmfn/ in the user's cache folder."""
+    fallback = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "qmfn"
+    return Path(os.environ.get("QMFN_CACHE", fallback))
+
+
+def find_compiler() -> list[str]:
+    """The C++ compiler command: `CXX` or g++.
+
+    Raises:
+        UserError: there is none.
+    """
+    compiler = shlex.split(os.environ.get("CXX", "")) or ["g++"]
+    if shutil.which(compiler[0]) is None:
+        raise UserError(f"{compiler[0]}: no such C++ compiler on PATH; install g++ or set CXX to one.")
+    return compiler
+
+
+def content_key(folder: Path, types: Types, compiler: list[str]) -> str:
+    """A name for what would be compiled: sources, flags, compiler and, as -march=native looks at it, processor.
+
+    The headers of the weights are among the sources, so designs with other weights never share a library: it reads its
+    weights once per process.
+    """
+    key = hashlib.sha256()
+    target = subprocess.run([*compiler, "-march=native", "-Q", "--help=target", "--version"], capture_output=True)
+    key.update(target.stdout + repr((compiler, FLAGS[types], COMMON_FLAGS)).encode())
+    roots = [folder / "csim", folder / "firmware", *(_type_folders() if types == "fast" else [])]
+    for root in roots:
+        for file in sorted(path for path in root.rglob("*") if path.suffix in (".h", ".cpp")):
+            key.update(f"{root.name}/{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return key.hexdigest()[:32]
+
+
+def _type_folders() -> list[Path]:
+    hls4ml = Path(find_spec("hls4ml").origin).parent
+    return [CSIM_TYPES, hls4ml / "templates" / "quartus" / "ac_types"]
+
+
+def _is_sound(entry: Path) -> bool:
+    try:
+        return (entry / CHECKSUM).read_text() == _digest(entry / LIBRARY)
+    except OSError:
+        return False
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _forget_oldest(cache: Path) -> None:
+    entries = sorted((entry for entry in cache.iterdir() if not entry.name.startswith(".")), key=_last_use)
+    for entry in entries[:-KEPT_LIBRARIES]:
+        shutil.rmtree(entry, ignore_errors=True)
+
+
+def _last_use(entry: Path) -> float:
+    return entry.stat().st_mtime
+
+
+@contextlib.contextmanager
+def _aside(cache: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=".compiling.", dir=cache))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _compile(compiler: list[str], folder: Path, types: Types, target: Path) -> None:
+    """Compile the two sources of the probed project side by side, and link them."""
+    includes = [folder, folder / "firmware", folder / "firmware" / "ap_types"]
+    if types == "fast":
+        includes = [*_type_folders(), *includes]
+    flags = [*FLAGS[types], *COMMON_FLAGS, *(f"-I{path}" for path in includes)]
+    names = (PROJECT_NAME, f"{PROJECT_NAME}_bridge")
+    objects = [str(target / f"{name}.o") for name in names]
+    run_compilers(
+        [*compiler, *flags, "-c", str(folder / "csim" / f"{name}.cpp"), "-o", file]
+        for name, file in zip(names, objects, strict=True)
+    )
+    run_compilers([[*compiler, "-shared", *objects, "-o", str(target / LIBRARY)]])
+    for file in objects:
+        os.unlink(file)
+
+
+def run_compilers(commands: Iterable[list[str]]) -> None:
+    """Run compilers side by side; when this is interrupted, or one fails, none stays behind.
+
+    Raises:
+        UserError: one fails; the sentence carries its first error.
+    """
+    processes = []
+    try:
+        for command in commands:
+            # A session of its own: the compiler's own children end with it.
+            processes.append(
+                subprocess.Popen(
+                    command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+                )
+            )
+        for process in processes:
+            output, _ = process.communicate()
+            if process.returncode:
+                raise UserError(f"{process.args[0]}: can't compile the HLS project: {_first_error(output)}")
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _first_error(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it says nothing"]
+    return next((line for line in lines if "error" in line), lines[-1])

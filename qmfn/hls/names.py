@@ -1,0 +1,7 @@
+"""Names that the generated project and its C-simulation share."""
+
+PROJECT_NAME = "qmfn"
+"""Name of the top function and of the C++ files."""
+
+WEIGHTS_VARIABLE = "QMFN_CSIM_WEIGHTS"
+"""Environment variable with the folder that the C-simulation reads its weights from when the first image comes."""
