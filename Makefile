@@ -5,7 +5,7 @@ CONFIG ?= configs/w8a8.yml
 ENV := .venv
 RUN := $(ENV)/bin/python
 
-.PHONY: convert test lint verify clean
+.PHONY: convert test lint verify bench clean
 
 convert: $(ENV)/installed
 	$(RUN) scripts/convert.py --config $(CONFIG)
@@ -22,6 +22,10 @@ verify: $(ENV)/installed
 	    $(RUN) scripts/convert.py --config configs/$$config.yml --set hls.backend=$$backend \
 	        --set comparison.images=4 --output hls_project/verify/$$backend || exit 1; \
 	done; done
+
+# C-simulation of stock hls4ml and ours side by side: about three minutes on two idle cores.
+bench: $(ENV)/installed
+	$(RUN) scripts/bench.py --config $(CONFIG)
 
 $(ENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(ENV)

@@ -151,7 +151,9 @@ def compare_with_python(run: Run) -> None:
 
 
 def _cosine_to_float(run: Run, embeddings: np.ndarray) -> float | None:
-    """Mean cosine between quantised and float embeddings; None where the float weights are not at hand."""
+    """Mean cosine between quantised and float embeddings; None where there is nothing to compare with."""
+    if run.config.checkpoint is None:
+        return None
     path = shared_folder() / run.config.training.float_weights
     layers = architecture(run.config.model)
     try:
@@ -162,7 +164,7 @@ def _cosine_to_float(run: Run, embeddings: np.ndarray) -> float | None:
     set_parameters(model, weights)
     wanted = model.predict(run.images, verbose=0).reshape(embeddings.shape)
     lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(wanted, axis=1)
-    return float(np.mean(np.sum(embeddings * wanted, axis=1) / lengths))
+    return float(np.mean(np.sum(embeddings * wanted, axis=1) / lengths)) if lengths.all() else None
 
 
 STEPS = (

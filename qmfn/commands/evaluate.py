@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", required=True, metavar="FILE", help="LFW pairs.txt, or CSV path,path,same")
     parser.add_argument(
         "--engine", choices=ENGINES, default="keras",
-        help="keras: the quantised network (default); csim: the HLS code, compared with keras; float: the float network",
+        help="keras: the quantised network (default); csim: the HLS code, compared with keras; float: the float one",
     )  # fmt: skip
     parser.add_argument("--jobs", type=int, default=-1, metavar="N", help="csim processes (default: every core)")
     return run_command(evaluate, parser.parse_args(arguments))

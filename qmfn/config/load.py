@@ -53,8 +53,12 @@ class _UniqueKeys(yaml.SafeLoader):
     """YAML that refuses a key given twice, where PyYAML silently takes the last one."""
 
 
+MERGE_TAG = "tag:yaml.org,2002:merge"
+"""The tag of YAML's `<<`, which is no key of its own."""
+
+
 def _unique_mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[str, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]
+    keys = [loader.construct_object(key) for key, _ in node.value if key.tag != MERGE_TAG]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
         raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} stands twice", node.start_mark)
@@ -73,9 +77,11 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
     if not equals or not key:
         raise UserError(f"--set {override}: must read key.sub=value, for instance hls.reuse_factor=64.")
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
-        raise UserError(f"--set {override}: the value {text!r} is not valid YAML.") from None
+        value = yaml.load(text, _UniqueKeys)
+    except (yaml.YAMLError, ValueError) as error:
+        problem = getattr(error, "problem", None)
+        reason = f" ({problem})" if problem else ""
+        raise UserError(f"--set {override}: the value {text!r} is not valid YAML{reason}.") from None
     *folders, leaf = key.split(".")
     for folder in folders:
         values = values.setdefault(folder, {})

@@ -83,7 +83,10 @@ def find_compiler() -> list[str]:
     Raises:
         UserError: there is none.
     """
-    compiler = shlex.split(os.environ.get("CXX", "")) or ["g++"]
+    try:
+        compiler = shlex.split(os.environ.get("CXX", "")) or ["g++"]
+    except ValueError as error:
+        raise UserError(f"CXX = {os.environ['CXX']}: is no command line ({error}).") from None
     if shutil.which(compiler[0]) is None:
         raise UserError(f"{compiler[0]}: no such C++ compiler on PATH; install g++ or set CXX to one.")
     return compiler
@@ -96,7 +99,10 @@ def content_key(folder: Path, types: Types, compiler: list[str]) -> str:
     weights once per process.
     """
     key = hashlib.sha256()
-    target = subprocess.run([*compiler, "-march=native", "-Q", "--help=target", "--version"], capture_output=True)
+    try:
+        target = subprocess.run([*compiler, "-march=native", "-Q", "--help=target", "--version"], capture_output=True)
+    except OSError as error:
+        raise UserError(f"{compiler[0]}: can't be run as a C++ compiler ({error.strerror}).") from None
     key.update(target.stdout + repr((compiler, FLAGS[types], COMMON_FLAGS)).encode())
     roots = [folder / "csim", folder / "firmware", *(_type_folders() if types == "fast" else [])]
     for root in roots:
@@ -185,4 +191,4 @@ def run_compilers(commands: Iterable[list[str]]) -> None:
 
 def _first_error(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it says nothing"]
-    return next((line for line in lines if "error" in line), lines[-1])
+    return next((line for line in lines if "error: " in line or "undefined reference" in line), lines[-1])

@@ -66,6 +66,14 @@ def convert(config: DesignConfig, checkpoint: Checkpoint, request: Request, mode
         model: the quantised Keras network of this checkpoint (`build_model`); its structure is converted.
         folder: where the graph's `write` will put the project.
     """
+    with _quick_reuse_factors():
+        return unhurried(config, checkpoint, request, model, folder, probes=True)
+
+
+def unhurried(
+    config: DesignConfig, checkpoint: Checkpoint, request: Request, model: Any, folder: Path, probes: bool
+) -> ModelGraph:
+    """The same with hls4ml as it is, for the benchmark; `probes` record every layer's result in C-simulation."""
     qprelu.register()
     settings = create_config(
         output_dir=str(folder),
@@ -76,18 +84,17 @@ def convert(config: DesignConfig, checkpoint: Checkpoint, request: Request, mode
         io_type="io_stream",
     )
     settings["HLSConfig"] = hls_config(checkpoint.layers, request)
-    settings["TraceOutput"] = True
+    settings["TraceOutput"] = probes
     layers, inputs, outputs, _ = parse_keras_model(_structure(model), _QuantisedValues(checkpoint.parameters()))
-    with _quick_reuse_factors():
-        return ModelGraph.from_layer_list(settings, layers, inputs, outputs)
+    return ModelGraph.from_layer_list(settings, layers, inputs, outputs)
 
 
 @contextlib.contextmanager
 def _quick_reuse_factors() -> Iterator[None]:
     """Let hls4ml look up valid reuse factors in a list of divisors while it converts.
 
-    It finds them by trying every number up to n_in * n_out in Python, 43 million for this network: 95 % of the time of a
-    conversion. The list is the same (`tests/hls/test_reuse.py`).
+    It finds them by trying every number up to n_in * n_out in Python, 43 million for this network: 95 % of the time of
+    a conversion. The list is the same (`tests/hls/test_reuse.py`).
     """
     instance = get_backend("Vivado")  # its layer initialisers serve Vitis too
     instance.get_valid_reuse_factors = dense_reuse_factors

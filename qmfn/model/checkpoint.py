@@ -14,10 +14,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from qmfn.config import ModelConfig
 from qmfn.config.schema import Bits, Strict, WideBits
@@ -160,7 +160,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise UserError(f"{path}: is not a qmfn checkpoint (it has no header).") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"]) or "header"
         raise UserError(f"{path}: is not a qmfn checkpoint of version {VERSION} ({where}: {first['msg']}).") from None
     layers = architecture(header.model)
     if list(header.layers) != [layer.name for layer in layers]:
@@ -179,14 +179,20 @@ def load_checkpoint(path: Path) -> Checkpoint:
 _WIDTHS = set(LayerWidths.__dataclass_fields__)
 
 
+EXPONENTS = (-40, 40)
+"""Exponents that a checkpoint may hold: far more than a network needs, and no sum of a few leaves float32."""
+
+Exponent = Annotated[int, Field(ge=EXPONENTS[0], le=EXPONENTS[1])]
+
+
 class _LayerHeader(Strict):
     weight_bits: Bits
     activation_bits: Bits
     bias_bits: WideBits
     slope_bits: Bits
-    activation_exponent: int
-    bias_exponent: int | None
-    slope_exponent: int | None
+    activation_exponent: Exponent
+    bias_exponent: Exponent | None
+    slope_exponent: Exponent | None
 
 
 class _Header(Strict):
@@ -202,6 +208,8 @@ def _layer_exponents(path: Path, layer: LayerSpec, header: _LayerHeader, arrays:
     if header.bias_exponent is None or (header.slope_exponent is None) == layer.prelu:
         raise UserError(f"{path}: {layer.name} lacks an exponent, or has one too many.")
     weight = _integers(path, f"{layer.name}/weight_exponents", (layer.out_channels,), arrays)
+    if weight.min() < EXPONENTS[0] or weight.max() > EXPONENTS[1]:
+        raise UserError(f"{path}: {layer.name}/weight_exponents must be in {EXPONENTS[0]}..{EXPONENTS[1]}.")
     exponents = tuple(int(exponent) for exponent in weight)
     return LayerExponents(header.activation_exponent, exponents, header.bias_exponent, header.slope_exponent)
 

@@ -33,8 +33,12 @@ class TrainingFaces:
     held_out_people: np.ndarray
 
 
-def load_training_faces(config: TrainingConfig, size: int) -> TrainingFaces:
+def load_training_faces(config: TrainingConfig, size: int, key: str = "training") -> TrainingFaces:
     """Read all faces that the design trains on; people for the verification score are kept out of training.
+
+    Args:
+        size: pixels along a side.
+        key: where the settings stand (`configs/w8a8.yml: training`), for error messages.
 
     Raises:
         UserError: a source is missing or has faces of another size.
@@ -47,20 +51,22 @@ def load_training_faces(config: TrainingConfig, size: int) -> TrainingFaces:
     held_out_people = [index for index, person in enumerate(chosen) for _ in people[person]]
     kept = {path for _, path in held_out}
     train = [(store, path) for store in stores for path in store.paths() if store is not stores[0] or path not in kept]
-    _check_enough(config, len(train), held_out_people)
+    _check_enough(config, len(train), held_out_people, key)
     return TrainingFaces(_read(train, size), _read(held_out, size), np.asarray(held_out_people))
 
 
-def _check_enough(config: TrainingConfig, train: int, held_out_people: Sequence[int]) -> None:
+def _check_enough(config: TrainingConfig, train: int, held_out_people: Sequence[int], key: str) -> None:
     """A batch must fill, and the verification score needs pairs of the same and of different people."""
-    needed = config.batch_size if config.steps else 1
-    if train < needed:
-        raise UserError(f"training.faces: {train} faces are left to train on, {needed} are needed.")
+    held_out = f"{key}.held_out_identities = {config.held_out_identities}"
+    if train == 0:
+        raise UserError(f"{held_out}: leaves no face to train on.")
+    if config.steps and train < config.batch_size:
+        raise UserError(f"{key}.batch_size = {config.batch_size}: only {train} faces are left to train on.")
     people = len(set(held_out_people))
     if people < 2 or people == len(held_out_people):
         raise UserError(
-            f"training.held_out_identities: {config.faces[0]} gave {len(held_out_people)} held-out faces of {people} "
-            "people; the verification score needs two people at least, one of them with two faces."
+            f"{held_out}: {config.faces[0]} gave {len(held_out_people)} held-out faces of {people} people; "
+            "the verification score needs two people at least, one of them with two faces."
         )
 
 
@@ -90,7 +96,7 @@ def teacher_embeddings(teacher, faces: np.ndarray, cache: Path) -> np.ndarray:
         if len(embeddings) == len(faces):
             return embeddings
     batches = []
-    for start in tqdm(range(0, len(faces), 64), desc="teacher", unit="batch"):
+    for start in tqdm(range(0, len(faces), 64), desc="teacher", unit="batch", leave=False, disable=None):
         batch = normalise(faces[start : start + 64])
         batches.append(np.stack([embed(teacher, batch), embed(teacher, batch[:, :, ::-1])], axis=1))
     embeddings = np.concatenate(batches)

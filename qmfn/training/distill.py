@@ -73,7 +73,7 @@ def train(config: DesignConfig, folder: Path, checkpoint_path: Path) -> Checkpoi
     """
     _claim_folder(folder, config)
     layers = architecture(config.model)
-    faces = load_training_faces(config.training, config.model.input_size)
+    faces = load_training_faces(config.training, config.model.input_size, f"{config.file}: training")
     weights = import_float_weights(shared_file(config.training.float_weights), layers)
     teacher = build_model(layers)
     set_parameters(teacher, weights)
@@ -106,7 +106,7 @@ def _claim_folder(folder: Path, config: DesignConfig) -> None:
     about = json.dumps(config.model_dump(include={"model", "quantisation", "training"}), indent=1, default=list)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if claim.exists() and claim.read_text() != about:
+        if claim.exists() and claim.read_bytes() != about.encode():
             raise UserError(f"{folder}: holds the training run of other settings; delete it or choose another folder.")
         claim.write_text(about)
     except OSError as error:

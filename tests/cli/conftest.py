@@ -71,6 +71,7 @@ def write_designs(folder: Path, tiny: dict) -> None:
 
 def write_wrong_designs(folder: Path) -> None:
     (folder / "empty.yml").touch()
+    (folder / "twice.yml").write_text("name: tiny\nhls: {reuse_factor: 4}\nhls: {reuse_factor: 8}\n")
     (folder / "list.yml").write_text("- name: tiny\n")
     (folder / "broken.yml").write_text("name: tiny\nhls: {reuse_factor: 4\n")
     (folder / "latin.yml").write_bytes("name: tiny # für".encode("latin-1"))
@@ -108,11 +109,18 @@ def write_pairs(folder: Path) -> None:
     (folder / "malformed.csv").write_text("person0/0.png,person0/1.png\n")
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> Path:
+    """Where these tests keep compiled libraries, so that the user's stay untouched."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def _at_the_material(material, monkeypatch):
+def _at_the_material(material, cache, monkeypatch):
     """Paths of the command lines are relative to the material, which is the shared data folder, too."""
     monkeypatch.chdir(material)
     monkeypatch.setenv("QMFN_SHARED", str(material))
+    monkeypatch.setenv("QMFN_CACHE", str(cache))
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
@@ -131,14 +139,14 @@ def call(capsys) -> Callable[..., Outcome]:
 
 
 @pytest.fixture(scope="session")
-def start(repository) -> Callable[..., subprocess.Popen]:
+def start(repository, cache) -> Callable[..., subprocess.Popen]:
     """Start a script as a user does: `start("convert", "--config", "tiny.yml", CXX="none")`."""
 
     def run(script: str, *arguments: str | Path, **environment: str) -> subprocess.Popen:
         return subprocess.Popen(
             [sys.executable, repository / "scripts" / f"{script}.py", *map(str, arguments)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": str(repository), **environment},
+            env={**os.environ, "PYTHONPATH": str(repository), "QMFN_CACHE": str(cache), **environment},
         )  # fmt: skip
 
     return run

@@ -116,8 +116,8 @@ def test_of_two_overrides_of_a_key_the_later_wins(design):
 
 def test_unknown_key_names_the_allowed_ones(design):
     path = design("name: mine\ncolour: red")
-    expected = "colour: unknown key; allowed here: name, model, quantisation, checkpoint, training, hls, csim, comparison."
-    assert error_of(path) == f"{path}: {expected}"
+    allowed = "name, model, quantisation, checkpoint, training, hls, csim, comparison"
+    assert error_of(path) == f"{path}: colour: unknown key; allowed here: {allowed}."
 
 
 @pytest.mark.parametrize(
@@ -260,14 +260,12 @@ def test_a_key_may_stand_in_two_groups(design):
     assert [layer.reuse_factor for layer in config.hls.layers.values()] == [4, 8]
 
 
-@pytest.mark.xfail(strict=True, raises=UserError, reason="the check of keys that stand twice can't read merge keys")
 def test_yaml_merge_keys_work(design):
     layers = "{conv1: &first {reuse_factor: 4, strategy: Latency}, conv2: {<<: *first, reuse_factor: 8}}"
     config = load_config(design(f"name: mine\nhls: {{layers: {layers}}}"))
     assert (config.hls.layers["conv2"].reuse_factor, config.hls.layers["conv2"].strategy) == (8, "Latency")
 
 
-@pytest.mark.xfail(strict=True, raises=pytest.fail.Exception, reason="only the file is checked, overrides are not")
 def test_a_key_that_stands_twice_in_an_override_is_refused_too(design):
     assert "'reuse_factor' stands twice" in error_of(design("name: mine"), "hls={reuse_factor: 4, reuse_factor: 8}")
 
@@ -286,7 +284,10 @@ def test_a_folder_is_no_design_file(tmp_path):
     [
         ("hls.reuse_factor", "must read key.sub=value, for instance hls.reuse_factor=64."),
         ("=64", "must read key.sub=value, for instance hls.reuse_factor=64."),
-        ("hls.reuse_factor=[", "the value '[' is not valid YAML."),
+        (
+            "hls.reuse_factor=[",
+            "the value '[' is not valid YAML (expected the node content, but found '<stream end>').",
+        ),
         ("checkpoint=2024-13-45", "the value '2024-13-45' is not valid YAML."),
         ("name.first=a", "'name' holds a value, not a group of keys."),
     ],

@@ -78,14 +78,6 @@ def test_it_holds_integers_of_the_smallest_type(saved):
         assert arrays["conv1/weight_exponents"].dtype == np.int16
 
 
-@pytest.mark.parametrize("exponent", [-150, 127, 200])
-def test_weight_exponents_beyond_a_byte_survive(tiny_checkpoint, tmp_path, exponent):
-    of_layer = dataclasses.replace(tiny_checkpoint.exponents["conv1"], weight=(exponent,) * 8)
-    changed = dataclasses.replace(tiny_checkpoint, exponents={**tiny_checkpoint.exponents, "conv1": of_layer})
-    save_checkpoint(changed, tmp_path / "tiny.npz")
-    assert load_checkpoint(tmp_path / "tiny.npz").exponents == changed.exponents
-
-
 def test_integers_at_both_ends_of_a_byte_survive(tmp_path, configs):
     config = load_config(configs / "tiny.yml", ["quantisation.weight_bits=8"])
     checkpoint = random_checkpoint(config, seed=0)
@@ -118,7 +110,7 @@ def test_a_place_that_cannot_be_written_is_named(tiny_checkpoint, tmp_path):
 
 def test_a_place_below_a_file_is_named(tiny_checkpoint, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"tiny.npz: can't be written \((Not a directory|File exists)\)\.$"):
+    with pytest.raises(UserError, match=r"tiny.npz: can't be written \(.*\)\.$"):
         save_checkpoint(tiny_checkpoint, tmp_path / "file" / "tiny.npz")
 
 
@@ -131,17 +123,16 @@ def of_array(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[
     return lambda arrays, _: arrays.update({name: change(arrays[name])})
 
 
-def another_header(text: bytes) -> Callable[[dict, dict], None]:
-    return lambda arrays, _: arrays.update(header=np.frombuffer(text, np.uint8))
-
-
 NO_CHECKPOINT = r"is not a qmfn checkpoint of version 1"
 DAMAGES = {
     "another version": (lambda _, header: header.update(version=2), rf"{NO_CHECKPOINT} \(version: .*\)\."),
     "no version": (lambda _, header: header.pop("version"), rf"{NO_CHECKPOINT} \(version: Field required\)\."),
     "no origin": (lambda _, header: header.pop("origin"), rf"{NO_CHECKPOINT} \(origin: Field required\)\."),
     "text as origin": (lambda _, header: header.update(origin="text"), rf"{NO_CHECKPOINT} \(origin: .*\)\."),
-    "no layer": (lambda _, header: header["layers"].pop("conv2"), "its header does not list the layers of its network."),
+    "no layer": (
+        lambda _, header: header["layers"].pop("conv2"),
+        "its header does not list the layers of its network.",
+    ),
     "one layer more": (
         lambda _, header: header["layers"].update(conv9=header["layers"]["conv2"]),
         "its header does not list the layers of its network.",
@@ -155,7 +146,10 @@ DAMAGES = {
         lambda _, header: header["model"].update(colour=1),
         rf"{NO_CHECKPOINT} \(model.colour: Extra inputs are not permitted\)\.",
     ),
-    "impossible network": (lambda _, header: header["model"].update(input_size=33), rf"{NO_CHECKPOINT} \(model: .*\)\."),
+    "impossible network": (
+        lambda _, header: header["model"].update(input_size=33),
+        rf"{NO_CHECKPOINT} \(model: .*\)\.",
+    ),
     "text as exponent": (
         of_layer("conv2", activation_exponent="x"),
         rf"{NO_CHECKPOINT} \(layers.conv2.activation_exponent: .* valid integer\)\.",
@@ -211,13 +205,35 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
-    [pytest.param(*damage, id=name) for name, damage in DAMAGES.items()],
+    ("change", "reason"), [pytest.param(*damage, id=name) for name, damage in DAMAGES.items()]
 )
 def test_a_damaged_checkpoint_is_refused(saved, change, reason):
     rewrite(saved, change)
     with pytest.raises(UserError, match=f"{re.escape(str(saved))}: {reason}") as error:
         load_checkpoint(saved)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(of_layer("conv2", activation_exponent=2000), id="activation"),
+        pytest.param(of_layer("conv2", bias_exponent=2000), id="bias"),
+        pytest.param(of_layer("conv2", slope_exponent=-2000), id="slope"),
+        pytest.param(of_array("conv2/weight_exponents", lambda exponents: exponents * 0 + 2000), id="weights"),
+    ],
+)
+def test_an_exponent_beyond_float32_is_refused(saved, change):
+    rewrite(saved, change)
+    with pytest.raises(UserError, match="tiny.npz: .*conv2"):
+        load_checkpoint(saved)
+
+
+@pytest.mark.parametrize("text", [b"", b"header", b"[]", b"{}", b"\xff\xfe"])
+def test_a_header_of_something_else_is_refused(tmp_path, text):
+    np.savez(tmp_path / "other.npz", header=np.frombuffer(text, np.uint8))
+    with pytest.raises(UserError, match=rf"other.npz: {NO_CHECKPOINT} \(.*\)\.$") as error:
+        load_checkpoint(tmp_path / "other.npz")
     assert "\n" not in str(error.value)
 
 

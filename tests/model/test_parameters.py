@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tokenize
 import zipfile
 
 import numpy as np
@@ -124,7 +123,6 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, layers, parameters, w
         import_float_weights(write_float_weights(tmp_path / "weights.npz", wrong), layers)
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="only numbers are expected when asking what is finite")
 def test_weights_that_are_text_are_refused(tmp_path, layers, parameters, write_float_weights):
     wrong = {name: dict(values) for name, values in parameters.items()}
     wrong["conv2"]["bias"] = wrong["conv2"]["bias"].astype(str)
@@ -178,7 +176,6 @@ def test_a_file_with_flipped_bytes_is_refused(tmp_path):
         assert np.array_equal(found, values), position
 
 
-@pytest.mark.xfail(strict=True, raises=(tokenize.TokenError, OverflowError), reason="NumPy's reader raises more kinds")
 @pytest.mark.parametrize("shape", ["(3,", f"({2**70},)"], ids=["bracket left open", "size beyond 64 bits"])
 def test_an_array_with_a_damaged_header_is_refused(tmp_path, shape):
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}".encode().ljust(117) + b"\n"

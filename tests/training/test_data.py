@@ -11,7 +11,7 @@ from qmfn.training.data import load_training_faces, teacher_embeddings
 
 
 def settings(**values) -> TrainingConfig:
-    return TrainingConfig(**{"faces": ("faces",), "held_out_identities": 2, **values})
+    return TrainingConfig(**{"faces": ("faces",), "held_out_identities": 2, "batch_size": 4, **values})
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,36 @@ def test_people_are_held_out_of_the_first_source_only(tmp_path, write_faces):
 def test_at_least_two_people_are_held_out():
     with pytest.raises(ValueError, match="greater than or equal to 2"):
         settings(held_out_identities=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"batch_size": 13}, "training.batch_size = 13: only 12 faces are left to train on."),
+        ({"batch_size": 7, "held_out_identities": 4}, "training.batch_size = 7: only 6 faces are left to train on."),
+        ({"held_out_identities": 6}, "training.held_out_identities = 6: leaves no face to train on."),
+        ({"held_out_identities": 6, "steps": 0}, "training.held_out_identities = 6: leaves no face to train on."),
+    ],
+)
+def test_too_few_faces_to_train_on_are_an_error(values, said):
+    with pytest.raises(UserError, match=f"^{said}$"):
+        load_training_faces(settings(**values), 16)
+
+
+@pytest.mark.parametrize("values", [{"batch_size": 12}, {"batch_size": 13, "steps": 0}])
+def test_a_batch_may_take_all_faces_and_without_steps_more(values):
+    assert len(load_training_faces(settings(**values), 16).train) == 12
+
+
+@pytest.mark.parametrize(
+    ("people", "pictures", "reason"),
+    [(1, 3, "3 held-out faces of 1 people"), (4, 1, "2 held-out faces of 2 people")],
+    ids=["one person", "one picture of each"],
+)
+def test_held_out_faces_must_give_pairs_of_both_kinds(tmp_path, write_faces, people, pictures, reason):
+    few = write_faces(tmp_path / "few", people=people, pictures=pictures, size=16)
+    with pytest.raises(UserError, match=f"held_out_identities = 2: .*few gave {reason}; .* two people at least"):
+        load_training_faces(settings(faces=(str(few), "faces")), 16)
 
 
 def test_missing_faces_say_where_they_are_looked_for(material):
