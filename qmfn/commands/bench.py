@@ -23,7 +23,7 @@ import numpy as np
 from qmfn.cli import EXIT_ERROR, add_design_arguments, quiet_libraries, run_command
 
 STOCK_IMAGES = 4
-REPEATS = 8
+REPEATS = 16
 """How often our side runs the images that stock runs once."""
 
 

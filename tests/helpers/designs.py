@@ -44,8 +44,12 @@ def simulate(graph, folder: Path, types: compiler.Types = "fast") -> csim.Csim:
 
 
 def compared(
-    config: DesignConfig, checkpoint: Checkpoint, folder: Path, images: np.ndarray
+    config: DesignConfig,
+    checkpoint: Checkpoint,
+    folder: Path,
+    images: np.ndarray,
+    types: compiler.Types = "fast",
 ) -> compare.Comparison:
     """Convert, compile and compare every value of every layer."""
     model, graph = written(config, checkpoint, folder)
-    return compare.compare(simulate(graph, folder), model, checkpoint.layers, images)
+    return compare.compare(simulate(graph, folder, types), model, checkpoint.layers, images)

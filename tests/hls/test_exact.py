@@ -18,7 +18,7 @@ from qmfn.hls.compare import compare
 from qmfn.model.initial import design_checkpoint, random_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = int(os.environ.get("QMFN_EXAMPLES", 8))
+EXAMPLES = int(os.environ.get("QMFN_EXAMPLES", 10))
 
 
 @settings(
@@ -28,11 +28,11 @@ EXAMPLES = int(os.environ.get("QMFN_EXAMPLES", 8))
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )
-@given(config=designs(), seed=st.integers(0, 2**16))
-def test_csim_equals_qkeras_for_random_networks_of_the_family(config, seed):
+@given(config=designs(), seed=st.integers(0, 2**16), types=st.sampled_from(["fast", "fast", "reference"]))
+def test_csim_equals_qkeras_for_random_networks_of_the_family(config, seed, types):
     checkpoint = random_checkpoint(config, seed)
     with tempfile.TemporaryDirectory() as folder:
-        result = compared(config, checkpoint, Path(folder), noise(config, 3, seed))
+        result = compared(config, checkpoint, Path(folder), noise(config, 3, seed), types)
     assert result.mismatches == 0, result.first_difference
     assert all(tensor.values for tensor in result.tensors)
 
