@@ -12,7 +12,7 @@ from qmfn.model.parameters import Parameters
 from qmfn.model.quantizers import quantise_to_integers
 
 SAMPLED_VALUES = 200_000
-"""Activation values that the choice of one exponent looks at; more changes no exponent of the full network."""
+"""Activation values that the choice of one exponent looks at."""
 
 
 def best_exponent(values: np.ndarray, bits: int) -> int:
