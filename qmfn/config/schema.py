@@ -140,7 +140,7 @@ class CsimConfig(Strict):
     """How the C-simulation is compiled."""
 
     types: Literal["fast", "reference"] = Field(
-        "fast", description="fast: ac_types, the same numbers an order of magnitude sooner; reference: the vendor's ap_types"
+        "fast", description="fast: ac_types, the same numbers far sooner; reference: the vendor's ap_types"
     )
 
 
