@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -23,13 +22,14 @@ from qmfn import estimate, report
 from qmfn.config import DesignConfig
 from qmfn.errors import UserError
 from qmfn.faces.samples import comparison_faces
+from qmfn.files import folder_aside
 from qmfn.hls import compare, compiler, convert, csim, project, readback
-from qmfn.model.builder import build_model
+from qmfn.model.builder import float_network, quantised_network
 from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.footprint import footprint
 from qmfn.model.initial import design_checkpoint
 from qmfn.model.mobilefacenet import architecture, normalise
-from qmfn.model.parameters import import_float_weights, set_parameters
+from qmfn.model.parameters import import_float_weights
 from qmfn.shared import shared_folder
 
 
@@ -102,8 +102,7 @@ def gather_faces(run: Run) -> None:
 
 def build(run: Run) -> None:
     """The quantised Keras network."""
-    run.model = build_model(run.checkpoint.layers, run.checkpoint.formats, exact=True)
-    set_parameters(run.model, run.checkpoint.parameters())
+    run.model = quantised_network(run.checkpoint)
 
 
 def write(run: Run) -> None:
@@ -160,8 +159,7 @@ def _cosine_to_float(run: Run, embeddings: np.ndarray) -> float | None:
         weights = import_float_weights(path, layers)
     except UserError:  # not there, or those of another network
         return None
-    model = build_model(layers)
-    set_parameters(model, weights)
+    model = float_network(layers, weights)
     wanted = model.predict(run.images, verbose=0).reshape(embeddings.shape)
     lengths = np.linalg.norm(embeddings, axis=1) * np.linalg.norm(wanted, axis=1)
     return float(np.mean(np.sum(embeddings * wanted, axis=1) / lengths)) if lengths.all() else None
@@ -216,16 +214,13 @@ def run_flow(config: DesignConfig, output: Path, until: str, say: Callable[[str]
 @contextlib.contextmanager
 def _aside(final: Path) -> Iterator[Path]:
     """A folder beside the final one, gone afterwards whatever happens."""
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent.resolve()))
-    except OSError as error:
-        raise UserError(f"{final}: can't be written ({error.strerror}: {error.filename}).") from None
-    try:
-        folder.chmod(0o755)  # mkdtemp gives 0700
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(folder_aside(final.parent, f".{final.name}."))
+        except OSError as error:
+            raise UserError(f"{final}: can't be written ({error.strerror}: {error.filename}).") from None
+        folder.chmod(0o755)  # a temporary folder is its owner's alone
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put_in_place(folder: Path, final: Path) -> None:

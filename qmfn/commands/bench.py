@@ -72,15 +72,13 @@ def _side_result(arguments: argparse.Namespace, side: str, folder: Path) -> dict
 
 def _run_side(arguments: argparse.Namespace) -> None:
     from qmfn.config import load_config
-    from qmfn.model.builder import build_model
+    from qmfn.model.builder import quantised_network
     from qmfn.model.initial import design_checkpoint
     from qmfn.model.mobilefacenet import normalise
-    from qmfn.model.parameters import set_parameters
 
     config = load_config(arguments.config, arguments.overrides)
     checkpoint = design_checkpoint(config)
-    model = build_model(checkpoint.layers, checkpoint.formats)
-    set_parameters(model, checkpoint.parameters())
+    model = quantised_network(checkpoint)
     size = config.model.input_size
     pixels = np.random.default_rng(0).integers(0, 256, (STOCK_IMAGES, size, size, 3), dtype=np.uint8)
     with tempfile.TemporaryDirectory(prefix="qmfn.") as folder:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -90,26 +89,21 @@ def _show(result: dict) -> None:
 
 
 def _float_engine(config) -> Callable[[np.ndarray], np.ndarray]:
-    from qmfn.model.builder import build_model
+    from qmfn.model.builder import float_network
     from qmfn.model.mobilefacenet import architecture
-    from qmfn.model.parameters import import_float_weights, set_parameters
+    from qmfn.model.parameters import import_float_weights
     from qmfn.shared import shared_file
 
     layers = architecture(config.model)
-    model = build_model(layers)
-    set_parameters(model, import_float_weights(shared_file(config.training.float_weights), layers))
-    return _batch_engine(model)
+    weights = import_float_weights(shared_file(config.training.float_weights), layers)
+    return _batch_engine(float_network(layers, weights))
 
 
 def _keras_engine(config) -> Callable[[np.ndarray], np.ndarray]:
-    from qmfn.model.builder import build_model
+    from qmfn.model.builder import quantised_network
     from qmfn.model.initial import design_checkpoint
-    from qmfn.model.parameters import set_parameters
 
-    checkpoint = design_checkpoint(config)
-    model = build_model(checkpoint.layers, checkpoint.formats, exact=True)
-    set_parameters(model, checkpoint.parameters())
-    return _batch_engine(model)
+    return _batch_engine(quantised_network(design_checkpoint(config)))
 
 
 def _batch_engine(model) -> Callable[[np.ndarray], np.ndarray]:
@@ -127,6 +121,5 @@ def _csim_engine(config, jobs: int) -> Iterator[Callable[[np.ndarray], np.ndarra
     from qmfn.model.mobilefacenet import normalise
 
     with tempfile.TemporaryDirectory(prefix="qmfn.") as folder:
-        with contextlib.redirect_stdout(io.StringIO()):
-            simulation = project_simulation(config, Path(folder))
+        simulation = project_simulation(config, Path(folder))
         yield lambda faces: np.stack(list(simulate(simulation, normalise(faces), jobs)))

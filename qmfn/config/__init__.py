@@ -5,7 +5,7 @@
 """
 
 from qmfn.config.load import load_config
-from qmfn.config.overrides import Setting, settings_by_layer
+from qmfn.config.overrides import Setting, matching, settings_by_layer
 from qmfn.config.schema import (
     ComparisonConfig,
     DesignConfig,
@@ -28,5 +28,6 @@ __all__ = [
     "Setting",
     "TrainingConfig",
     "load_config",
+    "matching",
     "settings_by_layer",
 ]

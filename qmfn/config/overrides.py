@@ -21,6 +21,11 @@ class Setting:
     key: str
 
 
+def matching(pattern: str, layers: Sequence[str]) -> list[str]:
+    """The layers that a name or shell pattern means."""
+    return [layer for layer in layers if fnmatchcase(layer, pattern)]
+
+
 def settings_by_layer(
     overrides: Mapping[str, BaseModel], layers: Sequence[str], key: str
 ) -> dict[str, dict[str, Setting]]:
@@ -40,7 +45,7 @@ def settings_by_layer(
     """
     settings: dict[str, dict[str, Setting]] = {layer: {} for layer in layers}
     for pattern, override in overrides.items():
-        matched = [layer for layer in layers if fnmatchcase(layer, pattern)]
+        matched = matching(pattern, layers)
         if not matched:
             near = difflib.get_close_matches(pattern, layers, n=3) or [*layers[:3], "..."]
             raise UserError(f"{key}.{pattern}: no layer of this network has that name; near ones: {', '.join(near)}.")

@@ -93,15 +93,15 @@ def compare(
     result = Comparison(tensors=[TensorComparison(name) for name in names])
     for number, image in enumerate(progress(images)):
         wanted = [output.numpy()[0] for output in probe(image[None], training=False)]
-        for tensor, (name, found), expected in zip(result.tensors, csim.trace(image).items(), wanted, strict=True):
-            _compare_tensor(result, tensor, number, name, found, expected.reshape(found.shape))
+        for tensor, found, expected in zip(result.tensors, csim.trace(image).values(), wanted, strict=True):
+            _compare_tensor(result, tensor, number, found, expected.reshape(found.shape))
         result.embeddings.append(wanted[-1].ravel())
         result.images += 1
     return result
 
 
 def _compare_tensor(
-    result: Comparison, tensor: TensorComparison, image: int, name: str, found: np.ndarray, expected: np.ndarray
+    result: Comparison, tensor: TensorComparison, image: int, found: np.ndarray, expected: np.ndarray
 ) -> None:
     differs = ~(found == expected)  # a NaN differs too
     tensor.values += found.size
@@ -109,7 +109,6 @@ def _compare_tensor(
         return
     tensor.mismatches += int(differs.sum())
     tensor.max_abs_difference = max(tensor.max_abs_difference, float(np.abs(found - expected).max()))
-    earlier = result.first_difference
-    if earlier is None:
+    if result.first_difference is None:
         index = tuple(int(i) for i in np.argwhere(differs)[0])
-        result.first_difference = Difference(name, image, index, float(found[index]), float(expected[index]))
+        result.first_difference = Difference(tensor.layer, image, index, float(found[index]), float(expected[index]))

@@ -14,13 +14,13 @@ import shlex
 import shutil
 import signal
 import subprocess
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from qmfn.errors import UserError
+from qmfn.files import folder_aside
 from qmfn.hls.names import PROJECT_NAME, WEIGHTS_VARIABLE
 
 Types = Literal["fast", "reference"]
@@ -54,8 +54,7 @@ def library_for(folder: Path, types: Types) -> Path:
         os.utime(entry)
         return entry / LIBRARY
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with _aside(cache) as aside:
+        with folder_aside(cache, ".compiling.") as aside:
             _compile(compiler, folder, types, aside)
             (aside / CHECKSUM).write_text(_digest(aside / LIBRARY))
             shutil.rmtree(entry, ignore_errors=True)  # damaged, if it is there
@@ -135,15 +134,6 @@ def _forget_oldest(cache: Path) -> None:
 
 def _last_use(entry: Path) -> float:
     return entry.stat().st_mtime
-
-
-@contextlib.contextmanager
-def _aside(cache: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=".compiling.", dir=cache))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _compile(compiler: list[str], folder: Path, types: Types, target: Path) -> None:

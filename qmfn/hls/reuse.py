@@ -7,11 +7,10 @@ assert kill the process on others. The rules below are those of the C++ (`nnet_d
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qmfn.config import HlsConfig, Setting, settings_by_layer
+from qmfn.config import HlsConfig, Setting, matching, settings_by_layer
 from qmfn.errors import UserError
 from qmfn.model.mobilefacenet import LayerSpec
 
@@ -56,13 +55,14 @@ def hls_by_layer(config: HlsConfig, layers: Sequence[LayerSpec], file: str) -> d
         UserError: an override matches no layer, or a reuse factor does not divide the layer's work.
     """
     overrides = _hls_settings(config, layers, file)
-    default = Setting(config.reuse_factor, f"{file}: hls.reuse_factor")
+    default_reuse_factor = Setting(config.reuse_factor, f"{file}: hls.reuse_factor")
+    default_strategy = Setting(config.strategy, f"{file}: hls.strategy")
     settings = {}
     for layer in layers:
         if layer.kind == "add":
             continue
-        reuse_factor = overrides[layer.name].get("reuse_factor", default)
-        strategy = overrides[layer.name].get("strategy", Setting(config.strategy, "hls.strategy")).value
+        reuse_factor = overrides[layer.name].get("reuse_factor", default_reuse_factor)
+        strategy = overrides[layer.name].get("strategy", default_strategy).value
         valid = valid_reuse_factors(layer)
         if strategy == "Resource" and reuse_factor.value not in valid:
             raise UserError(
@@ -79,8 +79,7 @@ def _hls_settings(config: HlsConfig, layers: Sequence[LayerSpec], file: str) -> 
     names = [layer.name for layer in layers]
     convolutions = [layer.name for layer in layers if layer.kind != "add"]
     for pattern in config.layers:
-        matched = fnmatch.filter(names, pattern)
-        if matched and not set(matched) & set(convolutions):
+        if matching(pattern, names) and not matching(pattern, convolutions):
             raise UserError(f"{file}: hls.layers.{pattern}: a residual add has no such settings.")
     return settings_by_layer(config.layers, names, f"{file}: hls.layers")
 

@@ -8,10 +8,26 @@ import tensorflow as tf
 from qkeras import QActivation, QConv2D, QDepthwiseConv2D
 from tensorflow import keras
 
+from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.formats import LayerFormat
 from qmfn.model.layers import QPReLU
 from qmfn.model.mobilefacenet import INPUT, LayerSpec
+from qmfn.model.parameters import Parameters, set_parameters
 from qmfn.model.quantizers import fixed_point
+
+
+def float_network(layers: Sequence[LayerSpec], parameters: Parameters) -> keras.Model:
+    """The float Keras network with its weights."""
+    model = build_model(layers)
+    set_parameters(model, parameters)
+    return model
+
+
+def quantised_network(checkpoint: Checkpoint) -> keras.Model:
+    """The quantised Keras network of a checkpoint: every tensor equals the fixed-point hardware's."""
+    model = build_model(checkpoint.layers, checkpoint.formats, exact=True)
+    set_parameters(model, checkpoint.parameters())
+    return model
 
 
 def build_model(

@@ -7,10 +7,8 @@ Arrays: `<layer>/kernel`, `<layer>/bias`, `<layer>/slope` (integers, the smalles
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +20,7 @@ from pydantic import Field, ValidationError
 from qmfn.config import ModelConfig
 from qmfn.config.schema import Bits, Strict, WideBits
 from qmfn.errors import UserError
+from qmfn.files import file_aside
 from qmfn.model.formats import LayerExponents, LayerFormat, LayerWidths, layer_formats
 from qmfn.model.mobilefacenet import LayerSpec, architecture
 from qmfn.model.parameters import Parameters, parameter_shapes, read_arrays
@@ -130,17 +129,11 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         if layer.kind != "add":
             weight = checkpoint.exponents[layer.name].weight
             arrays[f"{layer.name}/weight_exponents"] = np.asarray(weight, np.int16)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(aside, "wb") as file:
+        with file_aside(path) as aside, open(aside, "wb") as file:
             np.savez_compressed(file, **arrays)
-        os.replace(aside, path)
     except OSError as error:
         raise UserError(f"{path}: can't be written ({error.strerror}).") from None
-    finally:
-        with contextlib.suppress(OSError):
-            aside.unlink()
 
 
 def _smallest_type(integers: np.ndarray) -> np.dtype:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from qmfn.config import DesignConfig
-from qmfn.model.builder import build_model
+from qmfn.model.builder import float_network
 from qmfn.model.calibration import calibrate, observe_activations
 from qmfn.model.checkpoint import Checkpoint, check_matches, load_checkpoint, quantise
 from qmfn.model.formats import LayerWidths, widths_by_layer
 from qmfn.model.mobilefacenet import architecture, normalise
-from qmfn.model.parameters import Parameters, random_parameters, set_parameters
+from qmfn.model.parameters import Parameters, random_parameters
 
 RANDOM_IMAGES = 8
 """Noise images that the exponents of a random network are chosen on."""
@@ -54,7 +54,6 @@ def calibrated_checkpoint(
     """Float weights rounded to the design's widths, exponents chosen on `images` (N, size, size, 3)."""
     layers = architecture(config.model)
     widths = design_widths(config)
-    model = build_model(layers)
-    set_parameters(model, parameters)
+    model = float_network(layers, parameters)
     exponents = calibrate(layers, parameters, widths, observe_activations(model, layers, images))
     return quantise(config.model, parameters, widths, exponents, origin)

@@ -1,11 +1,11 @@
-"""Writing files so that a reader sees the old one or the new one, never half of one."""
+"""Text files of a report, written in one step."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from qmfn.errors import UserError
+from qmfn.files import file_aside
 
 
 def atomic_write_text(path: Path, text: str) -> None:
@@ -13,13 +13,8 @@ def atomic_write_text(path: Path, text: str) -> None:
 
     Raises UserError that names the path when it can't be written.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with file_aside(path) as aside:
             aside.write_text(text, encoding="utf-8")
-            os.replace(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{path} can't be written: {error.strerror}") from error

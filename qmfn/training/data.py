@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from tqdm import tqdm
 from qmfn.config import TrainingConfig
 from qmfn.errors import UserError
 from qmfn.faces.images import FaceStore
+from qmfn.files import file_aside
 from qmfn.model.mobilefacenet import normalise
 from qmfn.shared import shared_file
 
@@ -100,9 +100,8 @@ def teacher_embeddings(teacher, faces: np.ndarray, cache: Path) -> np.ndarray:
         batch = normalise(faces[start : start + 64])
         batches.append(np.stack([embed(teacher, batch), embed(teacher, batch[:, :, ::-1])], axis=1))
     embeddings = np.concatenate(batches)
-    aside = cache.with_name(f".{cache.name}.{os.getpid()}.npy")
-    np.save(aside, embeddings)
-    os.replace(aside, cache)
+    with file_aside(cache) as aside, open(aside, "wb") as file:
+        np.save(file, embeddings)
     return embeddings
 
 

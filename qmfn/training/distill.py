@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from qmfn.config import DesignConfig
 from qmfn.errors import UserError
-from qmfn.model.builder import build_model
+from qmfn.model.builder import build_model, float_network
 from qmfn.model.checkpoint import Checkpoint, load_checkpoint, quantise, save_checkpoint
 from qmfn.model.initial import calibrated_checkpoint
 from qmfn.model.mobilefacenet import architecture, normalise
@@ -75,8 +75,7 @@ def train(config: DesignConfig, folder: Path, checkpoint_path: Path) -> Checkpoi
     layers = architecture(config.model)
     faces = load_training_faces(config.training, config.model.input_size, f"{config.file}: training")
     weights = import_float_weights(shared_file(config.training.float_weights), layers)
-    teacher = build_model(layers)
-    set_parameters(teacher, weights)
+    teacher = float_network(layers, weights)
 
     start = _calibrated_start(config, folder, weights, faces)
     student = build_model(layers, start.formats, exact=False)

@@ -10,10 +10,9 @@ import numpy as np
 
 from qmfn.config import DesignConfig
 from qmfn.hls import compare, compiler, convert, csim, project, readback
-from qmfn.model.builder import build_model
+from qmfn.model.builder import quantised_network
 from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.mobilefacenet import normalise
-from qmfn.model.parameters import set_parameters
 
 
 def noise(config: DesignConfig, images: int, seed: int) -> np.ndarray:
@@ -27,8 +26,7 @@ def noise(config: DesignConfig, images: int, seed: int) -> np.ndarray:
 
 def written(config: DesignConfig, checkpoint: Checkpoint, folder: Path):
     """(Keras network, hls4ml graph) of a design, the project written and read back."""
-    model = build_model(checkpoint.layers, checkpoint.formats)
-    set_parameters(model, checkpoint.parameters())
+    model = quantised_network(checkpoint)
     request = convert.plan(config, checkpoint)
     with contextlib.redirect_stdout(io.StringIO()):
         graph = convert.convert(config, checkpoint, request, model, folder)

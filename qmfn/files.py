@@ -1,0 +1,39 @@
+"""Write aside, then rename: a reader sees the old file or folder or the new one, never half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def file_aside(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; it takes its place if all goes well, and is gone otherwise.
+
+    Folders that are missing are made. Raises OSError where that or the writing fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield aside
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def folder_aside(parent: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in `parent` that the caller may move to its place; where it stood is empty afterwards.
+
+    Missing parents are made. Raises OSError where that fails.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent.resolve()))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
