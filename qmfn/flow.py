@@ -133,7 +133,7 @@ def compare_with_python(run: Run) -> None:
     simulation = csim.Csim(run.simulation)
     started = time.monotonic()
     found = compare.compare(
-        simulation, run.model, run.checkpoint.layers, run.images,
+        simulation, run.model, run.checkpoint, run.images,
         lambda images: tqdm(images, desc="comparing", unit="face", leave=False, disable=None),
     )  # fmt: skip
     run.result["csim"]["images_per_second"] = found.images / (time.monotonic() - started)

@@ -31,6 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="keras: the quantised network (default); csim: the HLS code, compared with keras; float: the float one",
     )  # fmt: skip
     parser.add_argument("--jobs", type=int, default=-1, metavar="N", help="csim processes (default: every core)")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="also draw roc.png and scores.png into this folder")
+    parser.add_argument(
+        "--float", action="store_true", dest="compare_with_float",
+        help="also run the float network and give the mean cosine to its embeddings",
+    )  # fmt: skip
     return run_command(evaluate, parser.parse_args(arguments))
 
 
@@ -40,29 +45,33 @@ def evaluate(arguments: argparse.Namespace) -> int:
     from qmfn import report
     from qmfn.config import load_config
     from qmfn.faces.images import FaceStore
-    from qmfn.faces.verification import embed, read_pairs, verify
+    from qmfn.faces.plots import draw
+    from qmfn.faces.verification import cosine, embed, read_pairs, verify
 
     config = load_config(arguments.config, arguments.overrides)
     pairs = read_pairs(arguments.pairs)
     store = FaceStore(arguments.faces)
     size = config.model.input_size
 
-    def measured(engine: Callable[[np.ndarray], np.ndarray], name: str) -> tuple[dict, dict]:
+    def embedded(engine: Callable[[np.ndarray], np.ndarray]) -> tuple[dict[str, np.ndarray], float]:
+        """Embedding by picture, and pictures per second."""
         started = time.monotonic()
         embeddings = embed(store, pairs.paths, engine, size=size)
-        speed = len(embeddings) / (time.monotonic() - started)
-        return embeddings, _result(name, verify(embeddings, pairs), speed)
+        return embeddings, len(embeddings) / (time.monotonic() - started)
 
+    with _engine(config, arguments.engine, arguments.jobs) as engine:
+        embeddings, speed = embedded(engine)
+    found = verify(embeddings, pairs)
+    result = _result(arguments.engine, found, speed)
     if arguments.engine == "csim":
-        keras, keras_result = measured(_keras_engine(config), "keras")
-        _show(keras_result)
-        with _csim_engine(config, arguments.jobs) as engine:
-            csim, result = measured(engine, "csim")
-        result["differing_embeddings"] = sum(not np.array_equal(csim[path], keras[path]) for path in keras)
-    else:
-        engine = _float_engine(config) if arguments.engine == "float" else _keras_engine(config)
-        _, result = measured(engine, arguments.engine)
+        keras, _ = embedded(_keras_engine(config))
+        result["differing_embeddings"] = sum(not np.array_equal(embeddings[path], keras[path]) for path in keras)
+    if arguments.compare_with_float:
+        wanted, _ = embedded(_float_engine(config))
+        result["cosine_to_float"] = float(np.mean([cosine(embeddings[path], wanted[path]) for path in wanted]))
     _show(result)
+    if arguments.plots:
+        draw(found, arguments.plots, f"{config.name} ({arguments.engine})")
     if arguments.json:
         report.write_json(result, Path(arguments.json))
     return 1 if result.get("differing_embeddings") else 0
@@ -76,6 +85,7 @@ def _result(engine: str, found, images_per_second: float) -> dict:
         "images_per_second": images_per_second,
         "accuracy": found.accuracy,
         "accuracy_std": found.accuracy_std,
+        "accuracy_interval": list(found.accuracy_interval),
         "auc": found.auc,
         "eer": found.eer,
         "tar_at_far": found.tar_at_far,
@@ -86,6 +96,16 @@ def _result(engine: str, found, images_per_second: float) -> dict:
 def _show(result: dict) -> None:
     for name, value in result.items():
         print(f"{name:20} {value}")
+
+
+@contextlib.contextmanager
+def _engine(config, name: str, jobs: int) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+    """A function from uint8 faces (N, size, size, 3) to embeddings (N, embedding_size)."""
+    if name == "csim":
+        with _csim_engine(config, jobs) as engine:
+            yield engine
+    else:
+        yield _float_engine(config) if name == "float" else _keras_engine(config)
 
 
 def _float_engine(config) -> Callable[[np.ndarray], np.ndarray]:
@@ -107,7 +127,6 @@ def _keras_engine(config) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _batch_engine(model) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from uint8 faces (N, size, size, 3) to embeddings (N, embedding_size)."""
     from qmfn.model.mobilefacenet import normalise
 
     return lambda faces: model.predict_on_batch(normalise(faces)).reshape(len(faces), -1)

@@ -83,6 +83,10 @@ class LayerBits(Strict):
     activation_bits: Bits | None = Field(None, description="bits per value of the layer's output, signed")
     bias_bits: WideBits | None = Field(None, description="bits per bias, signed")
     slope_bits: Bits | None = Field(None, description="bits per PReLU slope, signed")
+    input_bits: Bits | None = Field(
+        None,
+        description="bits per value that the layer multiplies, signed, no more than arrive; left out: as it arrives",
+    )
 
 
 class QuantisationConfig(Strict):
@@ -172,9 +176,11 @@ class TrainingConfig(Strict):
     steps: Annotated[int, Field(ge=0)] = Field(
         500, description="optimiser steps; 0: calibrated float weights, no training"
     )
-    batch_size: PositiveInt = Field(64, description="faces per step")
+    batch_size: PositiveInt = Field(32, description="faces per step")
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
-        3e-4, description="peak of the schedule: linear warm-up over 5 % of the steps, then cosine to zero (Adam)"
+        0.01,
+        description="peak of the schedule (Adam; linear warm-up over 5 % of the steps, then cosine to zero), "
+        "in quantisation steps",
     )
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of order and augmentation")
 

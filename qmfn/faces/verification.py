@@ -158,6 +158,12 @@ def verify(embeddings: Mapping[str, np.ndarray], pairs: Pairs) -> VerificationRe
     )
 
 
+def cosine(first: np.ndarray, second: np.ndarray) -> float:
+    """Cosine of two embeddings (D,); 0 if one of them is all zeros."""
+    lengths = np.linalg.norm(first) * np.linalg.norm(second)
+    return float(first @ second / lengths) if lengths else 0.0
+
+
 def best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
     """The threshold of highest accuracy: scores (N,) cosines, same (N,) bool.
 

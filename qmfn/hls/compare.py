@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qmfn.hls.csim import Csim
-from qmfn.model.mobilefacenet import LayerSpec
+from qmfn.model.checkpoint import Checkpoint
 
 
 @dataclass
@@ -50,13 +50,16 @@ class Comparison:
         return sum(tensor.mismatches for tensor in self.tensors)
 
 
-def keras_names(layers: Sequence[LayerSpec]) -> dict[str, str]:
+def keras_names(checkpoint: Checkpoint) -> dict[str, str]:
     """Probed hls4ml layer -> the Keras layer whose output must equal it.
 
     They have the same names, but hls4ml folds the requantisation behind a linear layer or an add into that layer.
     """
     names = {}
-    for layer in layers:
+    formats = checkpoint.formats
+    for layer in checkpoint.layers:
+        if formats[layer.name].requantises_input:
+            names[f"{layer.name}_input"] = f"{layer.name}_input"
         if layer.padding:
             names[f"{layer.name}_pad"] = f"{layer.name}_pad"
         names[layer.name] = layer.name if layer.prelu else f"{layer.name}_quant"
@@ -68,7 +71,7 @@ def keras_names(layers: Sequence[LayerSpec]) -> dict[str, str]:
 def compare(
     csim: Csim,
     model: Any,
-    layers: Sequence[LayerSpec],
+    checkpoint: Checkpoint,
     images: np.ndarray,
     progress: Callable[[np.ndarray], Sequence[np.ndarray]] = lambda images: images,
 ) -> Comparison:
@@ -76,7 +79,7 @@ def compare(
 
     Args:
         csim: the compiled project.
-        model: the quantised Keras network (`build_model(..., exact=True)`).
+        model: the quantised Keras network of the checkpoint.
         images: (N, size, size, 3), from `normalise`.
         progress: wraps the images, to show how far it is.
 
@@ -85,7 +88,7 @@ def compare(
     """
     from tensorflow import keras
 
-    names = keras_names(layers)
+    names = keras_names(checkpoint)
     probed = [name for name, _ in csim.tensors.layers]
     if list(names) != probed:
         raise AssertionError(f"csim has the layers {probed}, Keras {list(names)}")

@@ -111,8 +111,12 @@ def hls_config(layers: tuple[LayerSpec, ...], request: Request) -> dict[str, Any
     for layer in layers:
         types = request.types[layer.name]
         outputs[layer.name] = str(types.output)
+        arrives = outputs[layer.source]
+        if types.input is not None:
+            arrives = str(types.input)
+            names[f"{layer.name}_input"] = {"Precision": {"result": arrives}, "Trace": True}
         if layer.padding:
-            names[f"{layer.name}_pad"] = {"Precision": {"result": outputs[layer.source]}, "Trace": True}
+            names[f"{layer.name}_pad"] = {"Precision": {"result": arrives}, "Trace": True}
         names |= _layer_config(layer, types, request.hls.get(layer.name))
     defaults = {"Precision": {"default": "fixed<16,6>"}, "ReuseFactor": 1, "Strategy": "resource"}
     return {"Model": defaults, "LayerName": names}

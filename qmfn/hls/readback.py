@@ -56,6 +56,8 @@ def _settings(
         if layer.kind == "add":
             yield layer.name, "result type", asked.output, types.get(f"layer{node.index}_t")
             continue
+        if asked.input is not None:
+            yield layer.name, "input type", asked.input, types.get(_result_type(nodes[f"{layer.name}_input"]))
         hls = request.hls[layer.name]
         for name in ("weight", "bias", "accum"):
             yield layer.name, f"{name} type", getattr(asked, name), types.get(f"{layer.name}_{name}_t")

@@ -41,10 +41,12 @@ class FixedType:
 class LayerTypes:
     """Types of one layer. `accum` and `result` belong to the convolution, `slope` and `output` to its PReLU.
 
-    A linear layer has no slope, and its `result` is its output; an add has only `output`.
+    A linear layer has no slope, and its `result` is its output; an add has only `output`. `input` is there where the
+    layer requantises what arrives.
     """
 
     output: FixedType
+    input: FixedType | None = None
     weight: FixedType | None = None
     bias: FixedType | None = None
     accum: FixedType | None = None
@@ -120,6 +122,8 @@ def layer_types(checkpoint: Checkpoint, precisions: Mapping[str, Mapping[str, Se
     types = {}
     for layer, form in zip(checkpoint.layers, checkpoint.formats.values(), strict=True):
         needed = {"output": activation_type(form.activation)}
+        if form.requantises_input:
+            needed["input"] = activation_type(form.input)
         if layer.kind != "add":
             sums = sum_type(layer, form, checkpoint.integers[layer.name])
             values = parameters[layer.name]
@@ -140,7 +144,7 @@ def _asked_type(layer: LayerSpec, name: str, setting: Setting, needed: Mapping[s
     _, width, integer = PRECISION.match(setting.value).groups()
     fixed = FixedType(int(width), int(integer))
     if needed[name].requantises:
-        raise UserError(f"{asked}: the output of {layer.name} has the type that activation_bits and checkpoint set.")
+        raise UserError(f"{asked}: the {name} of {layer.name} has the type that its bits and the checkpoint set.")
     if not fixed.holds(needed[name]):
         raise UserError(
             f"{asked}: is too narrow for {layer.name} to be exact; it must hold {needed[name]} (integer bits >= "

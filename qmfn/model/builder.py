@@ -9,7 +9,7 @@ from qkeras import QActivation, QConv2D, QDepthwiseConv2D
 from tensorflow import keras
 
 from qmfn.model.checkpoint import Checkpoint
-from qmfn.model.formats import LayerFormat
+from qmfn.model.formats import Format, LayerFormat
 from qmfn.model.layers import QPReLU
 from qmfn.model.mobilefacenet import INPUT, LayerSpec
 from qmfn.model.parameters import Parameters, set_parameters
@@ -25,21 +25,17 @@ def float_network(layers: Sequence[LayerSpec], parameters: Parameters) -> keras.
 
 def quantised_network(checkpoint: Checkpoint) -> keras.Model:
     """The quantised Keras network of a checkpoint: every tensor equals the fixed-point hardware's."""
-    model = build_model(checkpoint.layers, checkpoint.formats, exact=True)
+    model = build_model(checkpoint.layers, checkpoint.formats)
     set_parameters(model, checkpoint.parameters())
     return model
 
 
-def build_model(
-    layers: Sequence[LayerSpec], formats: Mapping[str, LayerFormat] | None = None, exact: bool = True
-) -> keras.Model:
+def build_model(layers: Sequence[LayerSpec], formats: Mapping[str, LayerFormat] | None = None) -> keras.Model:
     """The Keras network: float without formats, quantised (QKeras) with them.
 
     Args:
         layers: from `architecture`.
         formats: widths and exponents per layer.
-        exact: arithmetic of the quantised PReLUs in float64, so that every tensor equals the fixed-point hardware's;
-            False is faster and for training.
 
     Shapes: (batch, input_size, input_size, 3) float32 from `normalise` -> (batch, 1, 1, embedding_size).
     """
@@ -49,12 +45,14 @@ def build_model(
         x = tensors[layer.source]
         if layer.kind == "add":
             x = keras.layers.Add(name=layer.name)([x, tensors[layer.shortcut]])
-        elif layer.padding:
+        if formats is not None and formats[layer.name].requantises_input:
+            x = QActivation(_quantiser(formats[layer.name].input), name=f"{layer.name}_input")(x)
+        if layer.padding:
             x = keras.layers.ZeroPadding2D(layer.padding, name=f"{layer.name}_pad")(x)
         if formats is None:
             tensors[layer.name] = _float_layer(x, layer)
         else:
-            tensors[layer.name] = _quantised_layer(x, layer, formats[layer.name], exact)
+            tensors[layer.name] = _quantised_layer(x, layer, formats[layer.name])
     return keras.Model(pixels, tensors[layers[-1].name], name="mobilefacenet")
 
 
@@ -68,7 +66,7 @@ def _float_layer(x: tf.Tensor, layer: LayerSpec) -> tf.Tensor:
     return x
 
 
-def _quantised_layer(x: tf.Tensor, layer: LayerSpec, form: LayerFormat, exact: bool) -> tf.Tensor:
+def _quantised_layer(x: tf.Tensor, layer: LayerSpec, form: LayerFormat) -> tf.Tensor:
     if layer.kind == "conv":
         kernel = fixed_point(form.weight.bits, list(form.weight.exponents))
         bias = fixed_point(form.bias.bits, list(form.bias.exponents))
@@ -82,8 +80,10 @@ def _quantised_layer(x: tf.Tensor, layer: LayerSpec, form: LayerFormat, exact: b
         x = QDepthwiseConv2D(
             layer.kernel, layer.stride, depthwise_quantizer=kernel, bias_quantizer=bias, name=layer.name
         )(x)
-    activation = fixed_point(form.activation.bits, form.activation.exponent, clip_gradient=True)
     if layer.prelu:
-        slope = fixed_point(form.slope.bits, form.slope.exponent)
-        return QPReLU(slope, activation, exact, name=f"{layer.name}_prelu")(x)
-    return QActivation(activation, name=f"{layer.name}_quant")(x)
+        return QPReLU(_quantiser(form.slope), _quantiser(form.activation), name=f"{layer.name}_prelu")(x)
+    return QActivation(_quantiser(form.activation), name=f"{layer.name}_quant")(x)
+
+
+def _quantiser(form: Format) -> fixed_point:
+    return fixed_point(form.bits, form.exponent)

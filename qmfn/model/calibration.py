@@ -56,7 +56,7 @@ def calibrate(
         layers: the network.
         parameters: its float weights.
         widths: bits per layer.
-        activations: layer -> values of its output on calibration faces (`observe_activations`), any shape.
+        activations: tensor -> values on calibration faces (`observe_activations`), any shape.
     """
     outputs = {INPUT: INPUT_FORMAT.exponent}
     exponents = {}
@@ -68,12 +68,16 @@ def calibrate(
             exponents[layer.name] = LayerExponents(activation)
             continue
         weight = weight_exponents(values["kernel"], layer, width.weight_bits)
+        multiplied = outputs[layer.source]
+        if width.input_bits is not None:
+            multiplied = best_exponent(activations[layer.source], width.input_bits)
         exponents[layer.name] = LayerExponents(
             activation,
             weight,
             # Finer than the finest product would only widen the accumulator.
-            max(covering_exponent(values["bias"], width.bias_bits), min(weight) + outputs[layer.source]),
+            max(covering_exponent(values["bias"], width.bias_bits), min(weight) + multiplied),
             best_exponent(values["slope"], width.slope_bits) if layer.prelu else None,
+            multiplied if width.input_bits is not None else None,
         )
     return exponents
 
@@ -85,21 +89,24 @@ def weight_exponents(kernel: np.ndarray, layer: LayerSpec, bits: int) -> tuple[i
 
 
 def observe_activations(model, layers: Sequence[LayerSpec], images: np.ndarray) -> dict[str, np.ndarray]:
-    """Output values of every layer of a float network on calibration images, `SAMPLED_VALUES` of each.
+    """Values of the input and of every layer's output of a float network on calibration images.
 
     Args:
         model: from `build_model` without formats, weights set.
         images: float32 (N, size, size, 3) from `normalise`.
+
+    Returns:
+        tensor -> (samples, channels): pixels drawn from all images, about `SAMPLED_VALUES` values of each tensor.
     """
     from tensorflow import keras
 
     names = [f"{layer.name}_prelu" if layer.prelu else layer.name for layer in layers]
-    probe = keras.Model(model.input, [model.get_layer(name).output for name in names])
+    probe = keras.Model(model.input, [model.input, *(model.get_layer(name).output for name in names)])
     rng = np.random.default_rng(0)
-    per_image = max(1, SAMPLED_VALUES // len(images))
-    samples: dict[str, list[np.ndarray]] = {layer.name: [] for layer in layers}
+    samples: dict[str, list[np.ndarray]] = {name: [] for name in (INPUT, *(layer.name for layer in layers))}
     for image in images:
-        for layer, output in zip(layers, probe(image[None], training=False), strict=True):
-            values = output.numpy().ravel()
-            samples[layer.name].append(values if values.size <= per_image else rng.choice(values, per_image))
+        for values, output in zip(samples.values(), probe(image[None], training=False), strict=True):
+            pixels = output.numpy().reshape(-1, output.shape[-1])
+            wanted = max(1, SAMPLED_VALUES // len(images) // pixels.shape[1])
+            values.append(pixels if len(pixels) <= wanted else pixels[rng.choice(len(pixels), wanted, replace=False)])
     return {name: np.concatenate(values) for name, values in samples.items()}

@@ -26,7 +26,7 @@ from qmfn.model.mobilefacenet import LayerSpec, architecture
 from qmfn.model.parameters import Parameters, parameter_shapes, read_arrays
 from qmfn.model.quantizers import integer_range, quantise_to_integers
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -184,8 +184,10 @@ class _LayerHeader(Strict):
     bias_bits: WideBits
     slope_bits: Bits
     activation_exponent: Exponent
+    input_bits: Bits | None
     bias_exponent: Exponent | None
     slope_exponent: Exponent | None
+    input_exponent: Exponent | None
 
 
 class _Header(Strict):
@@ -198,13 +200,17 @@ class _Header(Strict):
 def _layer_exponents(path: Path, layer: LayerSpec, header: _LayerHeader, arrays: dict) -> LayerExponents:
     if layer.kind == "add":
         return LayerExponents(header.activation_exponent)
-    if header.bias_exponent is None or (header.slope_exponent is None) == layer.prelu:
+    requantises = header.input_bits is not None
+    missing = (header.bias_exponent is None, header.slope_exponent is None, header.input_exponent is None)
+    if missing != (False, not layer.prelu, not requantises):
         raise UserError(f"{path}: {layer.name} lacks an exponent, or has one too many.")
     weight = _integers(path, f"{layer.name}/weight_exponents", (layer.out_channels,), arrays)
     if weight.min() < EXPONENTS[0] or weight.max() > EXPONENTS[1]:
         raise UserError(f"{path}: {layer.name}/weight_exponents must be in {EXPONENTS[0]}..{EXPONENTS[1]}.")
     exponents = tuple(int(exponent) for exponent in weight)
-    return LayerExponents(header.activation_exponent, exponents, header.bias_exponent, header.slope_exponent)
+    return LayerExponents(
+        header.activation_exponent, exponents, header.bias_exponent, header.slope_exponent, header.input_exponent
+    )
 
 
 def _layer_integers(path: Path, layer: LayerSpec, arrays: dict) -> dict[str, np.ndarray]:
@@ -258,7 +264,7 @@ def check_matches(
 def _relevant_widths(layer: LayerSpec) -> Sequence[str]:
     if layer.kind == "add":
         return ("activation_bits",)
-    return ("weight_bits", "activation_bits", "bias_bits") + (("slope_bits",) if layer.prelu else ())
+    return ("weight_bits", "activation_bits", "bias_bits", "input_bits") + (("slope_bits",) if layer.prelu else ())
 
 
 def _plain(value: Any) -> Any:

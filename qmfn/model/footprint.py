@@ -64,9 +64,10 @@ def _layer_footprint(name: str, checkpoint: Checkpoint) -> LayerFootprint:
     sizes = {parameter: values.size for parameter, values in checkpoint.integers[name].items()}
     widths, exponents = checkpoint.widths[name], checkpoint.exponents[name]
     weights = sizes.get("kernel", 0)
+    tensors = 1 + len(sizes) + (exponents.input is not None)
     bits = {
         "weight_bits": weights * widths.weight_bits,
-        "exponent_bits": channel_exponent_bits(exponents.weight or ()) + TENSOR_EXPONENT_BITS * (1 + len(sizes)),
+        "exponent_bits": channel_exponent_bits(exponents.weight or ()) + TENSOR_EXPONENT_BITS * tensors,
         "bias_bits": sizes.get("bias", 0) * widths.bias_bits,
         "slope_bits": sizes.get("slope", 0) * widths.slope_bits,
     }

@@ -7,10 +7,12 @@ of a channel is a multiple of one power of two.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from qmfn.config import QuantisationConfig, settings_by_layer
+from qmfn.config import QuantisationConfig, Setting, settings_by_layer
+from qmfn.errors import UserError
 from qmfn.model.mobilefacenet import INPUT, LayerSpec
 
 
@@ -49,42 +51,68 @@ class ChannelFormat:
 
 @dataclass(frozen=True)
 class LayerFormat:
-    """Formats of one layer; an add has only the activation, a linear layer no slope."""
+    """Formats of one layer; an add has only source and activation, a linear layer no slope.
 
+    `source` arrives, `input` is multiplied: they differ where the layer requantises what arrives (`input_bits`).
+    """
+
+    source: Format
     input: Format
     activation: Format
     weight: ChannelFormat | None = None
     bias: ChannelFormat | None = None
     slope: Format | None = None
 
+    @property
+    def requantises_input(self) -> bool:
+        return self.input != self.source
+
 
 @dataclass(frozen=True)
 class LayerWidths:
-    """Bits of one layer as the design file asks for them."""
+    """Bits of one layer as the design file asks for them; `input_bits` None: what arrives is multiplied as it is."""
 
     weight_bits: int
     activation_bits: int
     bias_bits: int
     slope_bits: int
+    input_bits: int | None = None
 
 
-def widths_by_layer(config: QuantisationConfig, layers: list[str], key: str) -> dict[str, LayerWidths]:
+def widths_by_layer(config: QuantisationConfig, layers: Sequence[LayerSpec], key: str) -> dict[str, LayerWidths]:
     """Bits of every layer: the design's defaults with its overrides applied.
 
     Args:
         config: the `quantisation` group.
-        layers: names of the network's layers.
+        layers: the network.
         key: where that group stands (`configs/w4a4.yml: quantisation`), for error messages.
 
     Raises:
-        UserError: an override matches no layer.
+        UserError: an override matches no layer, or asks a layer to requantise its input to more bits than arrive.
     """
-    overrides = settings_by_layer(config.layers, layers, f"{key}.layers")
-    defaults = {field: getattr(config, field) for field in LayerWidths.__dataclass_fields__}
-    return {
-        layer: LayerWidths(**(defaults | {name: setting.value for name, setting in overrides[layer].items()}))
-        for layer in layers
+    overrides = settings_by_layer(config.layers, [layer.name for layer in layers], f"{key}.layers")
+    defaults = {name: getattr(config, name) for name in ("weight_bits", "activation_bits", "bias_bits", "slope_bits")}
+    widths = {
+        layer: LayerWidths(**(defaults | {name: setting.value for name, setting in settings.items()}))
+        for layer, settings in overrides.items()
     }
+    for layer in layers:
+        if (asked := overrides[layer.name].get("input_bits")) is not None:
+            bits = _input_bits(layer, asked, widths)
+            widths[layer.name] = dataclasses.replace(widths[layer.name], input_bits=bits)
+    return widths
+
+
+def _input_bits(layer: LayerSpec, asked: Setting, widths: Mapping[str, LayerWidths]) -> int | None:
+    """The bits that a layer requantises its input to; None where as many arrive."""
+    if layer.kind == "add":
+        raise UserError(f"{asked.key} = {asked.value}: {layer.name} is an add, it multiplies nothing.")
+    arrive = INPUT_FORMAT.bits if layer.source == INPUT else widths[layer.source].activation_bits
+    if asked.value > arrive:
+        raise UserError(
+            f"{asked.key} = {asked.value}: {layer.source} gives {layer.name} {arrive} bits; input_bits can't be more."
+        )
+    return asked.value if asked.value < arrive else None
 
 
 def bias_exponents(layer_exponent: int, weight_exponents: Sequence[int], input_exponent: int) -> tuple[int, ...]:
@@ -100,6 +128,7 @@ class LayerExponents:
     weight: tuple[int, ...] | None = None
     bias: int | None = None
     slope: int | None = None
+    input: int | None = None
 
 
 def layer_formats(
@@ -113,13 +142,15 @@ def layer_formats(
         outputs[layer.name] = Format(width.activation_bits, exponent.activation)
         source = outputs[layer.source]
         if layer.kind == "add":
-            formats[layer.name] = LayerFormat(source, outputs[layer.name])
+            formats[layer.name] = LayerFormat(source, source, outputs[layer.name])
             continue
+        multiplied = source if width.input_bits is None else Format(width.input_bits, exponent.input)
         formats[layer.name] = LayerFormat(
-            input=source,
+            source=source,
+            input=multiplied,
             activation=outputs[layer.name],
             weight=ChannelFormat(width.weight_bits, exponent.weight),
-            bias=ChannelFormat(width.bias_bits, bias_exponents(exponent.bias, exponent.weight, source.exponent)),
+            bias=ChannelFormat(width.bias_bits, bias_exponents(exponent.bias, exponent.weight, multiplied.exponent)),
             slope=Format(width.slope_bits, exponent.slope) if layer.prelu else None,
         )
     return formats

@@ -8,6 +8,7 @@ from qmfn.config import DesignConfig
 from qmfn.model.builder import float_network
 from qmfn.model.calibration import calibrate, observe_activations
 from qmfn.model.checkpoint import Checkpoint, check_matches, load_checkpoint, quantise
+from qmfn.model.equalisation import equalise
 from qmfn.model.formats import LayerWidths, widths_by_layer
 from qmfn.model.mobilefacenet import architecture, normalise
 from qmfn.model.parameters import Parameters, random_parameters
@@ -20,10 +21,9 @@ def design_widths(config: DesignConfig) -> dict[str, LayerWidths]:
     """Bits of every layer of the design.
 
     Raises:
-        UserError: an override matches no layer.
+        UserError: an override can't be honoured.
     """
-    names = [layer.name for layer in architecture(config.model)]
-    return widths_by_layer(config.quantisation, names, f"{config.file}: quantisation")
+    return widths_by_layer(config.quantisation, architecture(config.model), f"{config.file}: quantisation")
 
 
 def design_checkpoint(config: DesignConfig) -> Checkpoint:
@@ -45,15 +45,22 @@ def random_checkpoint(config: DesignConfig, seed: int) -> Checkpoint:
     layers = architecture(config.model)
     size = config.model.input_size
     noise = np.random.default_rng(seed).integers(0, 256, (RANDOM_IMAGES, size, size, 3), dtype=np.uint8)
-    return calibrated_checkpoint(config, random_parameters(layers, seed), normalise(noise), {"weights": "random"})
+    return calibrated_start(config, random_parameters(layers, seed), normalise(noise), {"weights": "random"})[1]
 
 
-def calibrated_checkpoint(
+def calibrated_start(
     config: DesignConfig, parameters: Parameters, images: np.ndarray, origin: dict
-) -> Checkpoint:
-    """Float weights rounded to the design's widths, exponents chosen on `images` (N, size, size, 3)."""
+) -> tuple[Parameters, Checkpoint]:
+    """Where training starts: float weights, equalised, and the checkpoint they round to.
+
+    Args:
+        parameters: the float network.
+        images: (N, size, size, 3) from `normalise`; equalisation and exponents are chosen on them.
+        origin: goes into the checkpoint.
+    """
     layers = architecture(config.model)
     widths = design_widths(config)
-    model = float_network(layers, parameters)
-    exponents = calibrate(layers, parameters, widths, observe_activations(model, layers, images))
-    return quantise(config.model, parameters, widths, exponents, origin)
+    activations = observe_activations(float_network(layers, parameters), layers, images)
+    parameters, activations = equalise(layers, parameters, widths, activations)
+    exponents = calibrate(layers, parameters, widths, activations)
+    return parameters, quantise(config.model, parameters, widths, exponents, origin)

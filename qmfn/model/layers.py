@@ -14,31 +14,27 @@ class QPReLU(keras.layers.Layer):
     """`quantise(x if x >= 0 else slope * x)`, one slope per channel.
 
     The product of a wide convolution sum and a slope can need more than the 24 bits of a float32 (8-bit networks:
-    about 30). With `exact=True` it is taken in float64, which holds it, so the layer's output is exactly what the
-    fixed-point hardware computes. Training uses float32: the difference is a rounding of rare ties.
+    about 30). It is taken in float64, which holds it, so the layer's output is exactly what the fixed-point hardware
+    computes.
 
     Args:
         slope_quantizer: quantiser of the slopes, shape (channels,).
         activation: quantiser of the output.
-        exact: compute in float64.
 
     Shapes: (batch, height, width, channels) -> the same, float32.
     """
 
-    def __init__(self, slope_quantizer: Any, activation: Any, exact: bool = True, **kwargs: Any):
+    def __init__(self, slope_quantizer: Any, activation: Any, **kwargs: Any):
         super().__init__(**kwargs)
         self.slope_quantizer = _quantiser(slope_quantizer)
         self.activation = _quantiser(activation)
-        self.exact = exact
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.slope = self.add_weight(name="slope", shape=(input_shape[-1],), initializer="zeros")
         super().build(input_shape)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        slope = self.slope_quantizer(self.slope)
-        if self.exact:
-            x, slope = tf.cast(x, tf.float64), tf.cast(slope, tf.float64)
+        x, slope = tf.cast(x, tf.float64), tf.cast(self.slope_quantizer(self.slope), tf.float64)
         return tf.cast(self.activation(tf.where(x >= 0, x, x * slope)), tf.float32)
 
     def get_config(self) -> dict[str, Any]:
@@ -46,7 +42,6 @@ class QPReLU(keras.layers.Layer):
             **super().get_config(),
             "slope_quantizer": keras.utils.serialize_keras_object(self.slope_quantizer),
             "activation": keras.utils.serialize_keras_object(self.activation),
-            "exact": self.exact,
         }
 
 

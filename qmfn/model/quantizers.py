@@ -39,15 +39,12 @@ class fixed_point(BaseQuantizer):  # noqa: N801 - QKeras names its quantisers li
         bits: width, sign included.
         exponent: exponent of the least significant bit; an integer for the tensor, or a nested list that broadcasts
             against it (one per output channel for weights).
-        clip_gradient: pass no gradient where the value saturates. Right for activations, which saturate on purpose;
-            wrong for weights, which could never come back into range.
     """
 
-    def __init__(self, bits: int, exponent: Exponents, clip_gradient: bool = False):
+    def __init__(self, bits: int, exponent: Exponents):
         super().__init__()
         self.bits = bits
         self.exponent = np.asarray(exponent).tolist()
-        self.clip_gradient = clip_gradient
 
     def __call__(self, x: Any) -> tf.Tensor:
         x = tf.convert_to_tensor(x)
@@ -56,15 +53,8 @@ class fixed_point(BaseQuantizer):  # noqa: N801 - QKeras names its quantisers li
 
         @tf.custom_gradient
         def straight_through(x: tf.Tensor) -> tuple[tf.Tensor, Any]:
-            scaled = x * tf.constant(1 / step, x.dtype)
-            quantised = tf.clip_by_value(tf.round(scaled), low, high) * tf.constant(step, x.dtype)
-
-            def gradient(upstream: tf.Tensor) -> tf.Tensor:
-                if not self.clip_gradient:
-                    return upstream
-                return tf.where((scaled >= low) & (scaled <= high), upstream, tf.zeros_like(upstream))
-
-            return quantised, gradient
+            integers = tf.clip_by_value(tf.round(x * tf.constant(1 / step, x.dtype)), low, high)
+            return integers * tf.constant(step, x.dtype), lambda upstream: upstream
 
         return straight_through(x)
 
@@ -75,7 +65,7 @@ class fixed_point(BaseQuantizer):  # noqa: N801 - QKeras names its quantisers li
         return float(np.max(2.0 ** np.asarray(self.exponent, np.float64))) * integer_range(self.bits)[0]
 
     def get_config(self) -> dict[str, Any]:
-        return {"bits": self.bits, "exponent": self.exponent, "clip_gradient": self.clip_gradient}
+        return {"bits": self.bits, "exponent": self.exponent}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> fixed_point:

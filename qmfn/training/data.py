@@ -14,8 +14,8 @@ from qmfn.config import TrainingConfig
 from qmfn.errors import UserError
 from qmfn.faces.images import FaceStore
 from qmfn.files import file_aside
-from qmfn.model.mobilefacenet import normalise
 from qmfn.shared import shared_file
+from qmfn.training.student import Student, embed
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _read(files: Sequence[tuple[FaceStore, str]], size: int) -> np.ndarray:
     return faces
 
 
-def teacher_embeddings(teacher, faces: np.ndarray, cache: Path) -> np.ndarray:
+def teacher_embeddings(teacher: Student, faces: np.ndarray, cache: Path) -> np.ndarray:
     """The float network's embedding of every face and of its mirror image.
 
     Args:
@@ -97,15 +97,9 @@ def teacher_embeddings(teacher, faces: np.ndarray, cache: Path) -> np.ndarray:
             return embeddings
     batches = []
     for start in tqdm(range(0, len(faces), 64), desc="teacher", unit="batch", leave=False, disable=None):
-        batch = normalise(faces[start : start + 64])
+        batch = faces[start : start + 64]
         batches.append(np.stack([embed(teacher, batch), embed(teacher, batch[:, :, ::-1])], axis=1))
     embeddings = np.concatenate(batches)
     with file_aside(cache) as aside, open(aside, "wb") as file:
         np.save(file, embeddings)
     return embeddings
-
-
-def embed(model, images: np.ndarray) -> np.ndarray:
-    """Unit-length embeddings, float32 (N, embedding_size), of normalised images (N, size, size, 3)."""
-    embeddings = model(images, training=False).numpy().reshape(len(images), -1)
-    return embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)

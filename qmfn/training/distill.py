@@ -1,8 +1,8 @@
 """Quantisation-aware distillation: the quantised network learns to give the float network's embeddings.
 
-The student starts from the teacher's weights with calibrated exponents and sees every weight and activation quantised
-(straight-through gradients). No label is needed. The state is saved as it goes: a killed run resumes with the same
-command and gives the same checkpoint up to the order of float32 sums.
+The student starts from the teacher's weights, equalised, with calibrated exponents, and sees every weight and
+activation quantised (straight-through gradients). No label is needed. The state is saved as it goes: a killed run
+resumes with the same command and gives the same checkpoint up to the order of float32 sums.
 """
 
 from __future__ import annotations
@@ -21,18 +21,17 @@ from tqdm import tqdm
 
 from qmfn.config import DesignConfig
 from qmfn.errors import UserError
-from qmfn.model.builder import build_model, float_network
 from qmfn.model.checkpoint import Checkpoint, load_checkpoint, quantise, save_checkpoint
-from qmfn.model.initial import calibrated_checkpoint
+from qmfn.model.initial import calibrated_start
 from qmfn.model.mobilefacenet import architecture, normalise
-from qmfn.model.parameters import get_parameters, import_float_weights, set_parameters
+from qmfn.model.parameters import Parameters, import_float_weights
 from qmfn.shared import shared_file
-from qmfn.training.data import TrainingFaces, embed, load_training_faces, teacher_embeddings
+from qmfn.training.curves import LOG_FIELDS, draw_curves, read_log
+from qmfn.training.data import TrainingFaces, load_training_faces, teacher_embeddings
+from qmfn.training.student import Student, embed
 
-SAVE_EVERY = 100
+SAVE_EVERY = 250
 """Steps between two saved states."""
-
-LOG_FIELDS = ("step", "loss", "learning_rate", "held_out_auc", "held_out_cosine", "seconds")
 
 
 @dataclass(frozen=True)
@@ -75,19 +74,18 @@ def train(config: DesignConfig, folder: Path, checkpoint_path: Path) -> Checkpoi
     layers = architecture(config.model)
     faces = load_training_faces(config.training, config.model.input_size, f"{config.file}: training")
     weights = import_float_weights(shared_file(config.training.float_weights), layers)
-    teacher = float_network(layers, weights)
+    teacher = Student(layers, weights)
 
-    start = _calibrated_start(config, folder, weights, faces)
-    student = build_model(layers, start.formats, exact=False)
-    set_parameters(student, weights)
-    held_out_targets = embed_all(teacher, faces.held_out)
+    weights, start = _calibrated_start(config, folder, weights, faces)
+    student = Student(layers, weights, start.formats)
+    held_out_targets = embed(teacher, faces.held_out)
     if config.training.steps:
         targets = teacher_embeddings(teacher, faces.train, folder / "teacher.npy")
         _run(config, folder, student, faces, targets, held_out_targets)
 
     auc, cosine = held_out_scores(student, faces, held_out_targets)
     origin = {**start.origin, **_training_origin(config), "held_out_auc": auc, "held_out_cosine": cosine}
-    checkpoint = quantise(config.model, get_parameters(student, layers), start.widths, start.exponents, origin)
+    checkpoint = quantise(config.model, student.parameters(), start.widths, start.exponents, origin)
     save_checkpoint(checkpoint, checkpoint_path)
     return checkpoint
 
@@ -112,76 +110,91 @@ def _claim_folder(folder: Path, config: DesignConfig) -> None:
         raise UserError(f"{folder}: can't keep the training run ({error.strerror}).") from None
 
 
-def _calibrated_start(config: DesignConfig, folder: Path, weights, faces: TrainingFaces) -> Checkpoint:
-    """The calibrated, untrained network; kept in the folder because a resumed run needs the same exponents."""
+def _calibrated_start(
+    config: DesignConfig, folder: Path, weights: Parameters, faces: TrainingFaces
+) -> tuple[Parameters, Checkpoint]:
+    """Equalised weights and the calibrated network.
+
+    A resumed run needs the same exponents, so they are kept in the folder; its weights come from the saved state.
+    """
     path = folder / "start.npz"
-    if path.exists():
-        return load_checkpoint(path)
+    if _state_exists(folder):
+        return weights, load_checkpoint(path)
     chosen = np.linspace(0, len(faces.train) - 1, min(config.training.calibration_images, len(faces.train)), dtype=int)
-    images = normalise(faces.train[chosen])
     origin = {"initialised_from": config.training.float_weights, "calibrated_on": list(config.training.faces)}
-    start = calibrated_checkpoint(config, weights, images, origin)
+    parameters, start = calibrated_start(config, weights, normalise(faces.train[chosen]), origin)
     save_checkpoint(start, path)
-    return start
+    return parameters, start
 
 
-def _run(config: DesignConfig, folder: Path, student, faces: TrainingFaces, targets, held_out_targets) -> None:
+def _state_exists(folder: Path) -> bool:
+    return tf.train.latest_checkpoint(str(folder / "state")) is not None
+
+
+def _run(
+    config: DesignConfig, folder: Path, student: Student, faces: TrainingFaces, targets, held_out_targets
+) -> None:
     settings = config.training
+    variables = student.trainable_variables
     optimiser = keras.optimizers.Adam(settings.learning_rate)
-    optimiser.build(student.trainable_variables)
+    optimiser.build(variables)
     step_number = tf.Variable(0, dtype=tf.int64)
     state = tf.train.Checkpoint(student=student, optimiser=optimiser, step=step_number)
     manager = tf.train.CheckpointManager(state, str(folder / "state"), max_to_keep=2)
     if manager.latest_checkpoint:
-        state.restore(manager.latest_checkpoint)
+        state.restore(manager.latest_checkpoint).assert_consumed()
+    else:
+        manager.save()
 
     @tf.function
     def update(images: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            embeddings = tf.reshape(student(images, training=True), tf.shape(wanted))
-            loss = tf.reduce_mean(1 - tf.reduce_sum(tf.math.l2_normalize(embeddings, axis=1) * wanted, axis=1))
-        gradients = tape.gradient(loss, student.trainable_variables)
-        optimiser.apply_gradients(zip(gradients, student.trainable_variables, strict=True))
+            loss = tf.reduce_mean(cosine_distance(student.embeddings(images), wanted))
+        optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss
 
-    started, losses = time.monotonic(), []
     done = int(step_number)
+    log = [row for row in read_log(folder / "log.csv") if row["step"] <= done]
+    started, losses = time.monotonic() - (log[-1]["seconds"] if log else 0), []
     progress = tqdm(desc=f"training {config.name}", total=settings.steps, initial=done, unit="step", disable=None)
     for step in range(done, settings.steps):
         batch = batch_of_step(step, len(faces.train), settings.batch_size, settings.seed)
         images = normalise(faces.train[batch.indices])
         images[batch.mirrored] = images[batch.mirrored, :, ::-1]
-        optimiser.learning_rate.assign(learning_rate(step, settings.steps, settings.learning_rate))
+        rate = learning_rate(step, settings.steps, settings.learning_rate)
+        optimiser.learning_rate.assign(rate)
         losses.append(float(update(images, targets[batch.indices, batch.mirrored.astype(int)])))
         progress.update()
-        progress.set_postfix(loss=f"{np.mean(losses[-20:]):.5f}")
+        progress.set_postfix(loss=f"{np.mean(losses[-50:]):.5f}")
         step_number.assign(step + 1)
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == settings.steps:
             auc, cosine = held_out_scores(student, faces, held_out_targets)
-            rate = learning_rate(step, settings.steps, settings.learning_rate)
             seconds = time.monotonic() - started
-            _log(folder / "log.csv", (step + 1, np.mean(losses[-SAVE_EVERY:]), rate, auc, cosine, seconds))
+            values = (step + 1, np.mean(losses[-SAVE_EVERY:]), rate, auc, cosine, seconds)
+            log.append(dict(zip(LOG_FIELDS, values, strict=True)))
+            _write_log(folder, log)
             manager.save()
     progress.close()
 
 
-def _log(path: Path, row: tuple) -> None:
-    new = not path.exists()
-    with open(path, "a", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(LOG_FIELDS)
-        writer.writerow([row[0], *(f"{value:.6g}" for value in row[1:])])
+def cosine_distance(embeddings: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    """1 - cosine, (N,), of embeddings (N, D) and unit-length targets (N, D)."""
+    return 1 - tf.reduce_sum(tf.math.l2_normalize(embeddings, axis=1) * wanted, axis=1)
 
 
-def embed_all(model, faces: np.ndarray) -> np.ndarray:
-    """Unit-length embeddings of uint8 faces (N, size, size, 3)."""
-    return np.concatenate([embed(model, normalise(faces[i : i + 64])) for i in range(0, len(faces), 64)])
+def _write_log(folder: Path, rows: list[dict]) -> None:
+    """All rows anew: a resumed run replaces those of steps that it does again."""
+    with open(folder / "log.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, LOG_FIELDS)
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({name: value if name == "step" else f"{value:.6g}" for name, value in row.items()})
+    draw_curves(rows, folder / "curves.png")
 
 
-def held_out_scores(model, faces: TrainingFaces, wanted: np.ndarray) -> tuple[float, float]:
+def held_out_scores(student: Student, faces: TrainingFaces, wanted: np.ndarray) -> tuple[float, float]:
     """Verification AUC over all pairs of held-out faces, and mean cosine to the float network's embeddings."""
-    embeddings = embed_all(model, faces.held_out)
+    embeddings = embed(student, faces.held_out)
     first, second = np.triu_indices(len(embeddings), k=1)
     same = faces.held_out_people[first] == faces.held_out_people[second]
     scores = np.sum(embeddings[first] * embeddings[second], axis=1)

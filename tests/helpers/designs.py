@@ -50,4 +50,4 @@ def compared(
 ) -> compare.Comparison:
     """Convert, compile and compare every value of every layer."""
     model, graph = written(config, checkpoint, folder)
-    return compare.compare(simulate(graph, folder, types), model, checkpoint.layers, images)
+    return compare.compare(simulate(graph, folder, types), model, checkpoint, images)

@@ -48,17 +48,20 @@ def designs(draw: st.DrawFn) -> DesignConfig:
     design = {"name": "random", "model": draw(models())}
     layers = architecture(DesignConfig.model_validate(design).model)
     convolutions = [layer for layer in layers if layer.kind != "add"]
-    design["quantisation"] = {
-        "layers": {
-            layer.name: {
-                "weight_bits": draw(BITS),
-                "activation_bits": draw(BITS),
-                "bias_bits": draw(st.integers(4, 16)),
-                "slope_bits": draw(BITS),
-            }
-            for layer in layers
+    bits = {
+        layer.name: {
+            "weight_bits": draw(BITS),
+            "activation_bits": draw(BITS),
+            "bias_bits": draw(st.integers(4, 16)),
+            "slope_bits": draw(BITS),
         }
+        for layer in layers
     }
+    for layer in convolutions:
+        arrive = bits[layer.source]["activation_bits"] if layer.source in bits else 8
+        if arrive > 2 and draw(st.booleans()):
+            bits[layer.name]["input_bits"] = draw(st.integers(2, arrive - 1))
+    design["quantisation"] = {"layers": bits}
     design["hls"] = {
         "backend": draw(st.sampled_from(["Vitis", "Vivado"])),
         "layers": {

@@ -60,7 +60,7 @@ def test_a_single_wrong_bit_is_found_and_named(tmp_path):
 
     model, _ = written(config, checkpoint, tmp_path / "model")
     _, graph = written(config, changed, tmp_path / "changed")
-    result = compare(simulate(graph, tmp_path / "changed"), model, checkpoint.layers, images)
+    result = compare(simulate(graph, tmp_path / "changed"), model, checkpoint, images)
     assert result.first_difference.layer == "bottleneck2_expand"
     assert result.first_difference.index[-1] == 3
     assert result.first_difference.csim != result.first_difference.keras

@@ -105,8 +105,8 @@ def calibrated(tiny):
 
 def test_activations_are_observed_behind_the_prelu(calibrated):
     layers, _, activations, _ = calibrated
-    assert set(activations) == {layer.name for layer in layers}
-    assert len(activations["embedding"]) == 2 * 8
+    assert set(activations) == {"pixels", *(layer.name for layer in layers)}
+    assert activations["embedding"].shape == (2, 8)
 
 
 def test_a_bias_does_not_saturate_and_is_no_finer_than_the_finest_product(calibrated, tiny):

@@ -123,9 +123,9 @@ def of_array(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[
     return lambda arrays, _: arrays.update({name: change(arrays[name])})
 
 
-NO_CHECKPOINT = r"is not a qmfn checkpoint of version 1"
+NO_CHECKPOINT = r"is not a qmfn checkpoint of version 2"
 DAMAGES = {
-    "another version": (lambda _, header: header.update(version=2), rf"{NO_CHECKPOINT} \(version: .*\)\."),
+    "another version": (lambda _, header: header.update(version=1), rf"{NO_CHECKPOINT} \(version: .*\)\."),
     "no version": (lambda _, header: header.pop("version"), rf"{NO_CHECKPOINT} \(version: Field required\)\."),
     "no origin": (lambda _, header: header.pop("origin"), rf"{NO_CHECKPOINT} \(origin: Field required\)\."),
     "text as origin": (lambda _, header: header.update(origin="text"), rf"{NO_CHECKPOINT} \(origin: .*\)\."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,9 +25,9 @@ def apply(layer: QPReLU, slopes: np.ndarray, x: np.ndarray) -> np.ndarray:
     return layer(x).numpy().astype(np.float64)
 
 
-def prelu(sums: np.ndarray, slopes: np.ndarray, exact: bool) -> np.ndarray:
+def prelu(sums: np.ndarray, slopes: np.ndarray) -> np.ndarray:
     """Output integers of a QPReLU with one channel for every sum."""
-    layer = QPReLU(fixed_point(SLOPE_BITS, SLOPE_EXPONENT), fixed_point(OUTPUT_BITS, OUTPUT_EXPONENT), exact)
+    layer = QPReLU(fixed_point(SLOPE_BITS, SLOPE_EXPONENT), fixed_point(OUTPUT_BITS, OUTPUT_EXPONENT))
     output = apply(layer, slopes * 2.0**SLOPE_EXPONENT, sums.reshape(1, 1, 1, -1)).ravel()
     return (output / 2.0**OUTPUT_EXPONENT).astype(np.int64)
 
@@ -58,13 +57,7 @@ def test_the_near_ties_are_near_ties():
 
 def test_float64_is_exact_near_ties():
     sums, slopes = np.array(NEAR_TIES).T
-    assert prelu(sums, slopes, exact=True).tolist() == [reference(total, slope) for total, slope in NEAR_TIES]
-
-
-def test_float32_would_be_wrong_near_ties():
-    sums, slopes = np.array(NEAR_TIES).T
-    wanted = np.array([reference(total, slope) for total, slope in NEAR_TIES])
-    assert np.any(prelu(sums, slopes, exact=False) != wanted)
+    assert prelu(sums, slopes).tolist() == [reference(total, slope) for total, slope in NEAR_TIES]
 
 
 @settings(max_examples=150, deadline=None)
@@ -75,19 +68,18 @@ def test_float32_would_be_wrong_near_ties():
 )
 def test_any_24_bit_sum_times_any_8_bit_slope_is_exact(pairs):
     sums, slopes = np.array(pairs).T
-    assert prelu(sums, slopes, exact=True).tolist() == [reference(total, slope) for total, slope in pairs]
+    assert prelu(sums, slopes).tolist() == [reference(total, slope) for total, slope in pairs]
 
 
-@pytest.mark.parametrize("exact", [True, False])
-def test_positive_values_pass_and_negative_ones_are_scaled_per_channel(exact):
-    layer = QPReLU(fixed_point(8, -4), fixed_point(8, -4), exact)
+def test_positive_values_pass_and_negative_ones_are_scaled_per_channel():
+    layer = QPReLU(fixed_point(8, -4), fixed_point(8, -4))
     output = apply(layer, np.array([0.5, -0.25]), np.array([[[[2.0, 2.0]], [[-2.0, -2.0]]]]))
     assert output.tolist() == [[[[2.0, 2.0]], [[-1.0, 0.5]]]]
 
 
 def test_it_survives_its_own_description():
-    layer = QPReLU(fixed_point(6, -3), fixed_point(4, -1, clip_gradient=True), exact=False, name="conv1_prelu")
+    layer = QPReLU(fixed_point(6, -3), fixed_point(4, -1), name="conv1_prelu")
     again = QPReLU.from_config(layer.get_config())
-    assert (again.name, again.exact) == ("conv1_prelu", False)
+    assert again.name == "conv1_prelu"
     assert again.slope_quantizer.get_config() == layer.slope_quantizer.get_config()
     assert again.activation.get_config() == layer.activation.get_config()

@@ -96,14 +96,10 @@ def test_the_gradient_goes_straight_through_for_weights():
     assert gradient(fixed_point(4, 0), [-100.0, -8.0, 0.4, 7.0, 100.0]) == [3.0] * 5
 
 
-def test_the_gradient_is_clipped_where_activations_saturate():
-    assert gradient(fixed_point(4, 0, clip_gradient=True), [-100.0, -8.0, 0.4, 7.0, 100.0]) == [0, 3, 3, 3, 0]
-
-
 def test_it_survives_its_own_description():
-    quantiser = fixed_point(5, [-3, -4], clip_gradient=True)
+    quantiser = fixed_point(5, [-3, -4])
     again = fixed_point.from_config(quantiser.get_config())
-    assert again.get_config() == {"bits": 5, "exponent": [-3, -4], "clip_gradient": True}
+    assert again.get_config() == {"bits": 5, "exponent": [-3, -4]}
 
 
 def test_it_says_its_range():

@@ -103,7 +103,7 @@ class Teacher:
     def __init__(self):
         self.batches = 0
 
-    def __call__(self, images, training):
+    def compiled_embeddings(self, images):
         self.batches += 1
         corners = np.stack([images[:, 0, 0, 0], images[:, 0, -1, 0]], axis=1)
         return type("Tensor", (), {"numpy": lambda _: corners})()

@@ -182,13 +182,13 @@ def test_a_large_batch_is_no_error_without_steps(design, tmp_path):
 @pytest.mark.parametrize(("images", "used"), [(1, 1), (5, 5), (12, 12), (13, 12)])
 def test_as_many_faces_calibrate_as_asked_or_all(design, tmp_path, monkeypatch, images, used):
     seen = []
-    calibrated = distill.calibrated_checkpoint
+    calibrated = distill.calibrated_start
 
     def noted(config, weights, faces, origin):
         seen.append(len(np.unique(faces, axis=0)))
         return calibrated(config, weights, faces, origin)
 
-    monkeypatch.setattr(distill, "calibrated_checkpoint", noted)
+    monkeypatch.setattr(distill, "calibrated_start", noted)
     config = load_config(design.file, ["training.steps=0", f"training.calibration_images={images}"])
     distill.train(config, tmp_path / "run", tmp_path / "small.npz")
     assert seen == [used]

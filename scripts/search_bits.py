@@ -1,0 +1,8 @@
+"""Assign bits to layers by sensitivity; see --help."""
+
+import sys
+
+from qmfn.commands.search_bits import main
+
+if __name__ == "__main__":
+    sys.exit(main())
