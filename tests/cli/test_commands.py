@@ -14,13 +14,14 @@ import yaml
 from qmfn import flow
 from qmfn.commands import convert
 from qmfn.config import ModelConfig
+from qmfn.config.schema import QuantisationConfig
 from qmfn.hls import project
 from qmfn.hls.compare import Comparison, Difference, TensorComparison
 from qmfn.model.mobilefacenet import architecture
 from qmfn.model.parameters import random_parameters
 from qmfn.report import SECTIONS
 
-COMMANDS = ("convert", "train", "evaluate")
+COMMANDS = ("convert", "train", "evaluate", "search_bits")
 
 
 @pytest.fixture(scope="session")
@@ -201,7 +202,6 @@ def test_evaluate_through_the_hls_code_gives_the_embeddings_of_keras(call, tmp_p
     assert outcome.code == 0, outcome.err
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["engine"], result["differing_embeddings"], result["images"]) == ("csim", 0, 12)
-    assert outcome.out.count("accuracy ") == 2  # of Keras and of the HLS code
 
 
 def test_evaluate_says_so_when_an_embedding_differs(call, monkeypatch):
@@ -225,6 +225,49 @@ def test_evaluate_gives_the_rates_of_the_protocol(call, tmp_path, write_faces):
     assert (result["engine"], result["pairs"], set(result["tar_at_far"])) == ("keras", 20, {"1e-2", "1e-3"})
     assert all(0 <= result[rate] <= 1 for rate in ("accuracy", "auc", "eer"))
     assert {"accuracy_std", "threshold", "images", "images_per_second"} <= set(result)
+    low, high = result["accuracy_interval"]
+    assert low <= result["accuracy"] <= high
+
+
+def test_evaluate_draws_and_compares_with_the_float_network(call, tmp_path):
+    outcome = call(
+        "evaluate", "--config", "tiny.yml", "--faces", "faces", "--pairs", "pairs.csv", "--float",
+        "--plots", tmp_path / "plots", "--json", tmp_path / "result.json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert 0 < json.loads((tmp_path / "result.json").read_text())["cosine_to_float"] <= 1
+    for name in ("roc.png", "scores.png"):
+        assert (tmp_path / "plots" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_plots_that_cannot_be_written_are_an_error(call):
+    outcome = call(
+        "evaluate", "--config", "tiny.yml", "--faces", "faces", "--pairs", "pairs.csv", "--plots", "file.txt/plots"
+    )
+    assert outcome.code == 1
+    assert "file.txt/plots: can't take the plots (Not a directory)." in outcome.last_errors[-1]
+
+
+def test_a_bit_search_gives_a_quantisation_group_that_a_design_takes(call, tmp_path):
+    outcome = call(
+        "search_bits", "--config", "tiny.yml", "--footprint", 12, "--activation-bits", 5, "--images", 4,
+        "--output", tmp_path / "bits.yml", "--plot", tmp_path / "bits.png", "--json", tmp_path / "bits.json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    group = yaml.safe_load((tmp_path / "bits.yml").read_text())
+    assert outcome.out.endswith((tmp_path / "bits.yml").read_text())
+    assert QuantisationConfig.model_validate(group["quantisation"]).layers
+    assert (tmp_path / "bits.png").read_bytes().startswith(b"\x89PNG")
+    assert {"weight", "activation"} == {row["kind"] for row in json.loads((tmp_path / "bits.json").read_text())[
+        "sensitivities"]}  # fmt: skip
+
+
+def test_a_footprint_that_cannot_be_met_is_an_error(call):
+    outcome = call("search_bits", "--config", "tiny.yml", "--footprint", 6, "--images", 2)
+    assert outcome.code == 1
+    assert outcome.last_errors == [
+        "error: no assignment of the measured weight bits stays within 6.00% of the float weights."
+    ]
 
 
 def test_json_that_cannot_be_written_is_an_error(call, tmp_path):
