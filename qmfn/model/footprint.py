@@ -33,7 +33,10 @@ class LayerFootprint:
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bits of the whole network. `weight_share` compares weights with their exponents to float weights, `share` all."""
+    """Bits of the whole network.
+
+    `weight_share` compares the weights alone with float weights, `share` all parameters, exponents included.
+    """
 
     layers: tuple[LayerFootprint, ...]
     weight_bits: int
@@ -55,7 +58,7 @@ def footprint(checkpoint: Checkpoint) -> Footprint:
     names = ("weight_bits", "exponent_bits", "bias_bits", "slope_bits", "total_bits", "float_bits")
     sums = {name: sum(getattr(layer, name) for layer in layers) for name in names}
     float_weight_bits = FLOAT_BITS * sum(layer.weights for layer in layers)
-    weight_share = (sums["weight_bits"] + sums["exponent_bits"]) / float_weight_bits
+    weight_share = sums["weight_bits"] / float_weight_bits
     return Footprint(layers, **sums, weight_share=weight_share, share=sums["total_bits"] / sums["float_bits"])
 
 

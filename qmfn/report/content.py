@@ -116,8 +116,8 @@ def _footprint(footprint: dict | None) -> Section | None:
         if key in footprint
     ]
     sentence = (
-        f"Weights with their exponents take {footprint['weight_share']:.2%} of float32 weights, "
-        f"all parameters {footprint['share']:.2%} of the float32 network."
+        f"Weights take {footprint['weight_share']:.2%} of float32 weights; all parameters, exponents included, "
+        f"{footprint['share']:.2%} of the float32 network."
     )
     return Section("Footprint", [sentence], Table(["part", "bits", "share"], rows))
 
