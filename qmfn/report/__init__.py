@@ -13,10 +13,10 @@ from pathlib import Path
 from rich.console import Console
 
 from qmfn.report import markdown, terminal
-from qmfn.report.content import sections
+from qmfn.report.content import Section, sections
 from qmfn.report.files import atomic_write_text
 
-__all__ = ["SECTIONS", "atomic_write_text", "print_summary", "write_json", "write_report"]
+__all__ = ["SECTIONS", "atomic_write_text", "print_summary", "show_sections", "write_json", "write_report"]
 
 SECTIONS = ("design", "footprint", "comparison", "csim", "estimate", "fifo")
 
@@ -42,7 +42,12 @@ def write_json(result: dict, path: Path) -> None:
 
 def print_summary(result: dict, console: Console | None = None) -> None:
     """Print the report as tables, the verdict first; 120 columns wide where there is no terminal to ask."""
-    terminal.show(sections(result), console or Console(width=None if sys.stdout.isatty() else 120))
+    show_sections(sections(result), console)
+
+
+def show_sections(parts: list[Section], console: Console | None = None) -> None:
+    """Print sections as tables; 120 columns wide where there is no terminal to ask."""
+    terminal.show(parts, console or Console(width=None if sys.stdout.isatty() else 120))
 
 
 def _plain(value: object) -> object:

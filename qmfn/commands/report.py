@@ -1,0 +1,38 @@
+"""`report`: what the vendor tools made of a project, beside what was estimated."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from qmfn.cli import quiet_libraries, run_command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and run; gives the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="report.py",
+        description="Estimated, C-synthesis and post-synthesis figures of a project, per layer and in total.",
+        epilog="example: python scripts/report.py hls_project/w8a8",
+    )
+    parser.add_argument(
+        "project", type=Path, metavar="PROJECT", help="project, or any folder between it and its syn/report"
+    )
+    parser.add_argument("--json", metavar="FILE", help="also write the result as JSON")
+    return run_command(report, parser.parse_args(arguments))
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Missing and truncated reports are named; only where nothing can be read that is an error."""
+    quiet_libraries()
+    from qmfn.report import show_sections, write_json
+    from qmfn.vendor.content import sections
+    from qmfn.vendor.reports import read_run
+    from qmfn.vendor.side_by_side import compare
+
+    comparison = compare(read_run(arguments.project))
+    show_sections(sections(comparison))
+    if arguments.json:
+        write_json(comparison.as_dict(), Path(arguments.json))
+    return 0

@@ -1,0 +1,67 @@
+"""Which layer a vendor module implements, read from the calls of the project's top function.
+
+    nnet::conv_2d_cl<layer2_t, layer3_t, config3>(layer2_out, layer3_out, w3, b3); // conv1
+
+The tools name the module after the function and its template arguments, among them the configuration (`..._config3_s`);
+the comment is hls4ml's layer name. Functions without a configuration are told apart by the streams they connect.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from qmfn.vendor.modules import Module
+
+CALL = re.compile(
+    r"^\s*nnet::(?P<function>\w+)<(?P<types>.+)>\((?P<values>[^;]*)\);\s*(?://\s*(?P<layer>\S+))?", re.MULTILINE
+)
+CONFIG = re.compile(r"config(\d+)(?=_|$)")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a layer's function; `config` is its number, None where the function has no configuration."""
+
+    layer: str
+    function: str
+    config: int | None
+    numbers: frozenset[str]
+    values: tuple[str, ...]
+
+
+def read_calls(project: Path) -> list[Call]:
+    """The calls in `<project>/firmware/*.cpp`, in order; none where there is no firmware."""
+    calls = []
+    for path in sorted((project / "firmware").glob("*.cpp")):
+        for found in CALL.finditer(path.read_text(encoding="utf-8", errors="replace")):
+            if found["layer"]:
+                calls.append(_call(found))
+    return calls
+
+
+def _call(found: re.Match[str]) -> Call:
+    types = [name.strip() for name in found["types"].split(",")]
+    config = next((int(number[1]) for name in types if (number := CONFIG.search(name))), None)
+    return Call(
+        layer=found["layer"],
+        function=found["function"],
+        config=config,
+        numbers=frozenset(name for name in types if name.isdigit()),
+        values=tuple(name.strip() for name in found["values"].split(",")),
+    )
+
+
+def layer_of(name: str, module: Module | None, calls: list[Call]) -> str | None:
+    """The layer that module `name` implements; None where that isn't certain."""
+    numbers = {int(number) for number in CONFIG.findall(name)}
+    if numbers:
+        layers = {call.layer for call in calls if call.config in numbers}
+    else:
+        similar = [call for call in calls if call.config is None and name.startswith(call.function)]
+        tokens, streams = set(name.split("_")), module.streams if module else frozenset()
+        fitting = [call for call in similar if call.numbers <= tokens]
+        connected = [call for call in fitting if streams.issuperset(call.values)]
+        layers = {call.layer for call in connected or fitting}
+    return layers.pop() if len(layers) == 1 else None

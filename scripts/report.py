@@ -1,0 +1,8 @@
+"""Show the vendor tools' reports of a project beside its estimates; see --help."""
+
+import sys
+
+from qmfn.commands.report import main
+
+if __name__ == "__main__":
+    sys.exit(main())
