@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 
@@ -37,3 +37,25 @@ def folder_aside(parent: Path, prefix: str) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def exchange(new: Path, folder: Path, names: Sequence[str]) -> None:
+    """Let the files and folders `names` of `new` take the places of those in `folder`, all or none.
+
+    What `new` doesn't have is gone from `folder` afterwards. Both are on one file system. An error or an interrupt
+    puts back what stood there before. Raises OSError where something can't be moved.
+    """
+    with folder_aside(folder.parent, f".{folder.name}.old.") as old:
+        moves = [move for name in names for move in ((folder / name, old / name), (new / name, folder / name))]
+        begun: list[tuple[Path, Path]] = []
+        try:
+            for path, place in moves:
+                if path.exists():
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    begun.append((path, place))
+                    path.rename(place)
+        except BaseException:
+            for path, place in reversed(begun):
+                if not path.exists():  # the last one may not have come to it
+                    place.rename(path)
+            raise

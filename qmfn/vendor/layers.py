@@ -15,7 +15,7 @@ from pathlib import Path
 from qmfn.vendor.modules import Module
 
 CALL = re.compile(
-    r"^\s*nnet::(?P<function>\w+)<(?P<types>.+)>\((?P<values>[^;]*)\);\s*(?://\s*(?P<layer>\S+))?", re.MULTILINE
+    r"^[ \t]*nnet::(?P<function>\w+)<(?P<types>.+)>\((?P<values>[^;]*)\);[ \t]*//[ \t]*(?P<layer>\S+)", re.MULTILINE
 )
 CONFIG = re.compile(r"config(\d+)(?=_|$)")
 
@@ -36,8 +36,7 @@ def read_calls(project: Path) -> list[Call]:
     calls = []
     for path in sorted((project / "firmware").glob("*.cpp")):
         for found in CALL.finditer(path.read_text(encoding="utf-8", errors="replace")):
-            if found["layer"]:
-                calls.append(_call(found))
+            calls.append(_call(found))
     return calls
 
 

@@ -130,9 +130,9 @@ def _clock(rows: Rows) -> Clock:
 
 def _latency(rows: Rows) -> tuple[Cycles, str | None]:
     """Minimum and maximum come first, the intervals before the pipeline type; between them, since 2019, times."""
-    if len(rows) < 3 or len(rows[-1]) < 5:
+    if len(rows) != 3 or len(rows[2]) != len(rows[1]) or len(rows[2]) < 5:
         return Cycles(), None
-    cells = [cell.strip() for cell in rows[-1]]
+    cells = [cell.strip() for cell in rows[2]]
     low, high, first, last = (whole(cell) for cell in (*cells[:2], *cells[-3:-1]))
     return Cycles(low, None, high, first, last), cells[-1]
 

@@ -1,0 +1,45 @@
+"""`synth`: C-synthesis of a written project with the vendor tools, and the report of `report`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from qmfn.cli import quiet_libraries, run_command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and run; gives the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="synth.py",
+        description="Synthesise a project with Vitis HLS or Vivado HLS, whichever it was written for: vendor.json.",
+        epilog="example: python scripts/synth.py hls_project/w8a8 --vsynth",
+    )
+    parser.add_argument("project", type=Path, metavar="PROJECT", help="project that scripts/convert.py wrote")
+    parser.add_argument(
+        "--cosim", action="store_true", help="also simulate the RTL and compare its outputs with the C-simulation's"
+    )
+    parser.add_argument("--vsynth", action="store_true", help="also synthesise the RTL with Vivado")
+    parser.add_argument("--json", metavar="FILE", help="also write the result as JSON")
+    return run_command(synth, parser.parse_args(arguments))
+
+
+def synth(arguments: argparse.Namespace) -> int:
+    """Earlier results stand until all that was asked for is there."""
+    quiet_libraries()
+    from qmfn.report import show_sections, write_json
+    from qmfn.vendor.content import sections
+    from qmfn.vendor.reports import read_run
+    from qmfn.vendor.side_by_side import compare
+    from qmfn.vendor.synthesis import VENDOR_JSON, Wanted, synthesise
+
+    wanted = Wanted(cosimulation=arguments.cosim, vivado=arguments.vsynth)
+    synthesise(arguments.project, wanted, lambda line: print(line, flush=True))
+    comparison = compare(read_run(arguments.project))
+    write_json(comparison.as_dict(), arguments.project / VENDOR_JSON)
+    show_sections(sections(comparison))
+    print(f"report: {arguments.project / VENDOR_JSON}")
+    if arguments.json:
+        write_json(comparison.as_dict(), Path(arguments.json))
+    return 0

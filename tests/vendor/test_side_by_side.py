@@ -1,0 +1,180 @@
+"""Estimates and reports in one table: which module is which layer, sums, errors, and the same in JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from helpers.vendor_trees import FIRMWARE, HIERARCHY, UTILISATION, FakeModule, small_tree
+
+from qmfn.commands import report
+from qmfn.errors import UserError
+from qmfn.vendor.layers import layer_of, read_calls
+from qmfn.vendor.reports import read_run
+from qmfn.vendor.side_by_side import KINDS, compare, relative_error
+
+ESTIMATE = {
+    "layers": [
+        {"layer": "conv1", "lut": 240, "ff": 90, "dsp": 4, "bram_18k": 0, "uram": 0, "cycles": 400},
+        {"layer": "clone_conv1", "lut": 7, "ff": 5, "dsp": 0, "bram_18k": 0, "uram": 0, "cycles": 512},
+        {"layer": "conv1_relu", "lut": 10, "ff": 10, "dsp": 0, "bram_18k": 0, "uram": 0, "cycles": 64},
+        {"layer": "dense", "lut": 1, "ff": 1, "dsp": 1, "bram_18k": 1, "uram": 0, "cycles": 1},
+    ],
+    "total": {"lut": 300, "ff": 150, "dsp": 5, "bram_18k": 4, "uram": 0},
+}
+
+
+@pytest.fixture
+def estimated(firmware):
+    (firmware / "report.json").write_text(json.dumps({"estimate": ESTIMATE}))
+    return firmware
+
+
+def rows_by_name(comparison) -> dict:
+    return {row.name: row for row in comparison.rows}
+
+
+def test_modules_find_their_layers(estimated):
+    comparison = compare(read_run(estimated))
+    rows = rows_by_name(comparison)
+    assert list(rows) == ["conv1", "clone_conv1", "conv1_relu", "dense", "FIFOs", "other (control)"]
+    assert rows["conv1"].modules == ("conv_2d_cl_array_array_ap_fixed_8u_config2_s",)
+    assert rows["clone_conv1"].modules == ("clone_stream_array_array_ap_fixed_8u_512_s",)
+    assert rows["conv1_relu"].modules == ("relu_array_array_ap_fixed_8u_relu_config13_s",)
+    assert comparison.problems == ("No module is known for 1 layers: dense.",)
+
+
+def test_two_clones_alike_keep_the_vendors_name_without_streams(estimated):
+    calls = read_calls(estimated)
+    assert layer_of("clone_stream_array_array_ap_fixed_8u_512_s", None, calls) is None
+    assert layer_of("conv_2d_cl_config13_s", None, calls) == "conv1_relu"  # 13 is not 1
+    assert layer_of("conv_2d_cl_config1_s", None, calls) is None
+
+
+def test_errors_are_relative_to_the_vendor(estimated):
+    rows = rows_by_name(compare(read_run(estimated)))
+    errors = rows["conv1"].errors["estimated_to_c_synthesis"]
+    assert errors == {
+        "lut": pytest.approx(0.2),
+        "ff": pytest.approx(-0.1),
+        "dsp": 0,
+        "bram_18k": -1,
+        "uram": 0,
+        "cycles": pytest.approx(400 / 501 - 1),
+    }
+    assert rows["conv1_relu"].errors["estimated_to_c_synthesis"]["cycles"] is None  # the tool doesn't know them
+    assert rows["dense"].errors == {}
+
+
+@pytest.mark.parametrize(
+    "figure, reference, error", [(3, 2, 0.5), (1, 2, -0.5), (0, 0, 0.0), (1, 0, None), (None, 1, None), (1, None, None)]
+)
+def test_relative_error(figure, reference, error):
+    assert relative_error(figure, reference) == error
+
+
+def test_totals_and_what_is_in_no_layer(estimated):
+    comparison = compare(read_run(estimated))
+    rows, total = rows_by_name(comparison), comparison.total.figures
+    assert total["c_synthesis"]["lut"] == 290 and total["c_synthesis"]["cycles"] == 515
+    assert total["estimated"] == ESTIMATE["total"] | {"cycles": 512}
+    assert rows["FIFOs"].figures["estimated"]["lut"] == 300 - 258
+    assert rows["FIFOs"].figures["c_synthesis"]["lut"] == 60
+    assert rows["other (control)"].figures["c_synthesis"]["lut"] == 3
+    for kind in KINDS:
+        counts = [figures[kind] or 0 for row in comparison.rows if (figures := row.figures.get("c_synthesis"))]
+        assert sum(counts) == total["c_synthesis"][kind]
+
+
+def test_post_synthesis_per_layer(estimated):
+    (estimated / "vivado_synth.rpt").write_text(UTILISATION.format(luts="CLB LUTs", registers="CLB Registers"))
+    (estimated / "vivado_synth_hierarchy.rpt").write_text(HIERARCHY)
+    comparison = compare(read_run(estimated))
+    rows = rows_by_name(comparison)
+    assert rows["conv1"].figures["post_synthesis"]["lut"] == 90
+    assert rows["conv1"].errors["estimated_to_post_synthesis"]["lut"] == pytest.approx(240 / 90 - 1)
+    assert rows["conv1"].errors["c_synthesis_to_post_synthesis"]["lut"] == pytest.approx(200 / 90 - 1)
+    assert rows["FIFOs"].figures["post_synthesis"]["lut"] == 40
+    assert rows["clone_conv1"].figures["post_synthesis"] is None
+    counts = [figures["lut"] for row in comparison.rows if (figures := row.figures.get("post_synthesis"))]
+    assert sum(counts) == comparison.total.figures["post_synthesis"]["lut"] == 150
+
+
+def test_estimates_after_synthesis_are_judged_by_it(estimated):
+    after = {"lut": 99, "ff": 70, "dsp": 4, "bram_18k": 3, "uram": 0}
+    layers = [layer | {"post_synthesis": after} for layer in ESTIMATE["layers"]]
+    (estimated / "report.json").write_text(json.dumps({"estimate": ESTIMATE | {"layers": layers}}))
+    (estimated / "vivado_synth.rpt").write_text(UTILISATION.format(luts="CLB LUTs", registers="CLB Registers"))
+    (estimated / "vivado_synth_hierarchy.rpt").write_text(HIERARCHY)
+    errors = rows_by_name(compare(read_run(estimated)))["conv1"].errors
+    assert errors["estimated_to_post_synthesis"]["lut"] == pytest.approx(0.1)
+    assert errors["estimated_to_c_synthesis"]["lut"] == pytest.approx(0.2)
+
+
+def test_a_foreign_tree_shows_the_vendors_names(small):
+    comparison = compare(read_run(small))
+    assert [row.what for row in comparison.rows] == ["module", "module", "module", "fifo", "other"]
+    assert comparison.rows[0].name == "relu_array_array_ap_fixed_8u_relu_config13_s"
+    assert comparison.problems == (f"{small / 'report.json'}: no estimates, so none are shown.",)
+
+
+def test_without_hierarchy_the_firmware_tells_layers_from_their_insides(estimated, reports):
+    for path in reports.glob("*.rpt"):
+        path.unlink()
+    rows = rows_by_name(compare(read_run(estimated)))
+    assert rows["conv1"].modules == ("conv_2d_cl_array_array_ap_fixed_8u_config2_s",)
+    assert list(rows)[-1] == "other (FIFOs, control)"
+
+
+def test_without_hierarchy_and_firmware_modules_are_listed_as_what_they_are(small, reports):
+    for path in reports.glob("*.rpt"):
+        path.unlink()
+    comparison = compare(read_run(small))
+    assert {row.what for row in comparison.rows} == {"module"} and len(comparison.rows) == 4
+    assert any("don't add up" in problem for problem in comparison.problems)
+
+
+def test_an_accelerator_s_design_is_looked_into(tmp_path):
+    tree = small_tree(name="small")
+    inner = tree.modules[0]
+    outer = FakeModule("small_axi", (6, 4, 200, 310, 0), 700, 520, "dataflow", instances=(("small_U0", inner),))
+    tree.modules.append(outer)
+    tree.name = "small_axi"
+    tree.write(tmp_path)
+    (tmp_path / "firmware").mkdir()
+    (tmp_path / "firmware" / "small.cpp").write_text(FIRMWARE)
+    comparison = compare(read_run(tmp_path))
+    rows = rows_by_name(comparison)
+    assert "conv1" in rows and "small" not in rows
+    assert sum(found["lut"] for row in comparison.rows if (found := row.figures.get("c_synthesis"))) == 310
+
+
+def test_a_broken_report_json_is_refused_in_a_sentence(small):
+    (small / "report.json").write_text("{")
+    with pytest.raises(UserError, match="report.json: no report of scripts/convert.py"):
+        compare(read_run(small))
+
+
+def test_the_command_prints_and_writes_the_same(estimated, capsys, tmp_path):
+    (estimated / "vivado_synth.rpt").write_text(UTILISATION.format(luts="CLB LUTs", registers="CLB Registers"))
+    assert report.main([str(estimated), "--json", str(tmp_path / "new" / "result.json")]) == 0
+    printed = capsys.readouterr().out
+    result = json.loads((tmp_path / "new" / "result.json").read_text())
+    assert max(map(len, printed.splitlines())) <= 120
+    assert result["total"]["c_synthesis"]["lut"] == 290 and result["total"]["post_synthesis"]["lut"] == 150
+    lines = [line.split() for line in printed.splitlines()]
+    assert ["conv1", "estimated", "240", "90", "4", "0", "0", "400", "-"] in lines
+    assert ["C-synthesis", "200", "100", "4", "2", "0", "501", "500"] in lines
+    assert ["error", "to", "C-syn.", "+20.0%", "-10.0%", "+0.0%", "-100.0%", "+0.0%", "-20.2%"] in lines
+    assert ["total", "estimated", "300", "150", "5", "4", "0", "512", "-"] in lines
+    assert ["post-synthesis", "150", "120", "4", "5", "1", "-", "-"] in lines
+    conv = next(row for row in result["rows"] if row["name"] == "conv1")
+    assert conv["c_synthesis"]["latency_max"] == 500
+    assert conv["relative_error"]["estimated_to_c_synthesis"]["lut"] == pytest.approx(0.2)
+    assert "No module is known for 1 layers: dense." in printed and result["problems"]
+
+
+def test_the_command_refuses_in_a_sentence(tmp_path, capsys):
+    assert report.main([str(tmp_path / "nothing")]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.startswith("error: ") and printed.err.count("\n") == 1
