@@ -17,7 +17,7 @@ from qmfn.vendor.modules import Module
 CALL = re.compile(
     r"^[ \t]*nnet::(?P<function>\w+)<(?P<types>.+)>\((?P<values>[^;]*)\);[ \t]*//[ \t]*(?P<layer>\S+)", re.MULTILINE
 )
-CONFIG = re.compile(r"config(\d+)(?=_|$)")
+CONFIG = re.compile(r"config(\d+)")
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ def _call(found: re.Match[str]) -> Call:
     )
 
 
-def layer_of(name: str, module: Module | None, calls: list[Call]) -> str | None:
-    """The layer that module `name` implements; None where that isn't certain."""
+def layers_of(name: str, module: Module | None, calls: list[Call]) -> tuple[str, ...]:
+    """The layer that module `name` implements, or those among which the reports can't tell, in order; perhaps none."""
     numbers = {int(number) for number in CONFIG.findall(name)}
     if numbers:
-        layers = {call.layer for call in calls if call.config in numbers}
+        found = [call for call in calls if call.config in numbers]
     else:
         similar = [call for call in calls if call.config is None and name.startswith(call.function)]
         tokens, streams = set(name.split("_")), module.streams if module else frozenset()
         fitting = [call for call in similar if call.numbers <= tokens]
         connected = [call for call in fitting if streams.issuperset(call.values)]
-        layers = {call.layer for call in connected or fitting}
-    return layers.pop() if len(layers) == 1 else None
+        found = connected or fitting
+    return tuple(dict.fromkeys(call.layer for call in found))

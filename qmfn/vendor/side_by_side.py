@@ -14,7 +14,7 @@ from pathlib import Path
 
 from qmfn.errors import UserError
 from qmfn.vendor.figures import KINDS, Resources, summed
-from qmfn.vendor.layers import CONFIG, Call, layer_of, read_calls
+from qmfn.vendor.layers import CONFIG, Call, layers_of, read_calls
 from qmfn.vendor.modules import Module, Part
 from qmfn.vendor.reports import VendorRun
 
@@ -123,10 +123,8 @@ def compare(run: VendorRun) -> Comparison:
     parts, additive = _parts(run, containers, calls)
     if not additive:
         problems.append("No report says which module is inside which: the rows are all modules and don't add up.")
-    for part in parts:
-        name = part.module or part.name
-        layer = layer_of(name, run.modules.get(name), calls) if additive else None
-        groups.setdefault((layer, "layer") if layer else (name, "module"), []).append(part)
+    for part, layer in _placed(run, parts, calls if additive else []):
+        groups.setdefault((layer, "layer") if layer else (part.module or part.name, "module"), []).append(part)
     if run.modules and (unknown := [layer for (layer, _), found in groups.items() if not found]):
         problems.append(f"No module is known for {len(unknown)} layers: {', '.join(unknown)}.")
     rows = [
@@ -183,6 +181,26 @@ def _parts(run: VendorRun, containers: list[Module], calls: list[Call]) -> tuple
     functions = "|".join(sorted({call.function for call in calls}))
     layer = re.compile(rf"(?:{functions})_(?:array|ap_|config)(?!.*_Pipeline_)")
     return [part for name, part in parts.items() if layer.match(name)], True
+
+
+def _placed(run: VendorRun, parts: list[Part], calls: list[Call]) -> Iterator[tuple[Part, str | None]]:
+    """Each part with its layer, or None.
+
+    Parts that the reports can't tell apart, such as clones of the same size, go to their layers in order if there are
+    as many and their figures are the same: then it does not matter which is which.
+    """
+    waiting: dict[tuple[str, ...], list[Part]] = {}
+    for part in parts:
+        name = part.module or part.name
+        waiting.setdefault(layers_of(name, run.modules.get(name), calls), []).append(part)
+    for layers, alike in waiting.items():
+        figures = [_c_synthesis(run, [part]) for part in alike]
+        if len(layers) == 1:
+            yield from ((part, layers[0]) for part in alike)
+        elif len(layers) == len(alike) and all(figure == figures[0] for figure in figures):
+            yield from zip(alike, layers, strict=True)
+        else:
+            yield from ((part, None) for part in alike)
 
 
 def _figures(run: VendorRun, parts: list[Part], estimate: dict | None) -> dict[str, Figures | None]:

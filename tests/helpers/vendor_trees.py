@@ -10,7 +10,7 @@ KINDS = ("BRAM_18K", "DSP", "FF", "LUT", "URAM")
 
 @dataclass
 class FakeModule:
-    """A module with its total; `latency` and `interval` are written as they are, for instance "undef"."""
+    """A module with its total; `latency` and `interval` are the worst case, or what the tools write for unknown."""
 
     name: str
     use: tuple[int, int, int, int, int]
@@ -51,14 +51,15 @@ class FakeTree:
         used = "".join(f"<{name}>{count}</{name}>" for name, count in zip(names, module.use, strict=True))
         available = "".join(f"<{name}>1000000</{name}>" for name in names)
         ports = "".join(f"<RtlPorts><Object>{stream}</Object></RtlPorts>" for stream in module.streams)
-        latency = "".join(f"<{case}-caseLatency>{module.latency}</{case}-caseLatency>" for case in CASES)
+        cases = {"Best": lowest(module.latency), "Average": module.latency, "Worst": module.latency}
+        latency = "".join(f"<{case}-caseLatency>{cycles}</{case}-caseLatency>" for case, cycles in cases.items())
         return f"""<profile><ReportVersion><Version>{self.version}</Version></ReportVersion>
 <UserAssignments><Part>xcsmall</Part><TopModelName>{module.name}</TopModelName>
 <TargetClockPeriod>5.00</TargetClockPeriod><ClockUncertainty>1.35</ClockUncertainty></UserAssignments>
 <PerformanceEstimates><PipelineType>{module.pipeline}</PipelineType>
 <SummaryOfTimingAnalysis><EstimatedClockPeriod>3.250</EstimatedClockPeriod></SummaryOfTimingAnalysis>
 <SummaryOfOverallLatency>{latency}
-<Interval-min>{module.interval}</Interval-min><Interval-max>{module.interval}</Interval-max></SummaryOfOverallLatency>
+<Interval-min>{lowest(module.interval)}</Interval-min><Interval-max>{module.interval}</Interval-max></SummaryOfOverallLatency>
 </PerformanceEstimates>
 <AreaEstimates><Resources>{used}</Resources><AvailableResources>{available}</AvailableResources></AreaEstimates>
 <InterfaceSummary>{ports}</InterfaceSummary></profile>
@@ -85,7 +86,7 @@ class FakeTree:
             f"    |ap_clk|5.00{timing[1]}|3.250{timing[1]}|1.35{timing[1]}|", "",
             "+ Latency: " if self.vitis else "+ Latency (clock cycles): ", "    * Summary: ",
             "    |Latency|Interval|Pipeline|", f"    |min|max{'|min|max' if self.vitis else ''}|min|max|Type|",
-            f"    |{latency}|{latency}{times}|{interval}|{interval}|{module.pipeline}|", "",
+            f"    |{lowest(latency)}|{latency}{times}|{lowest(interval)}|{interval}|{module.pipeline}|", "",
             "=" * 64, "== Utilization Estimates", "=" * 64, "* Summary: ", header,
             line("FIFO", fifo_total) if module.fifos else "|FIFO|-|-|-|-|-|",
             line("Total", module.use), line("Available", [1000000] * 5), "|Utilization (%)|~0|~0|~0|~0|0|", "",
@@ -100,7 +101,9 @@ class FakeTree:
         ])  # fmt: skip
 
 
-CASES = ("Best", "Average", "Worst")
+def lowest(cycles: object) -> object:
+    """What the tools call the best case, where the worst is `cycles`."""
+    return cycles - 1 if isinstance(cycles, int) else cycles
 
 
 def line(name: str, counts: tuple[int, ...] | list[int]) -> str:

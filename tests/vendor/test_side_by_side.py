@@ -9,7 +9,7 @@ from helpers.vendor_trees import FIRMWARE, HIERARCHY, UTILISATION, FakeModule, s
 
 from qmfn.commands import report
 from qmfn.errors import UserError
-from qmfn.vendor.layers import layer_of, read_calls
+from qmfn.vendor.layers import layers_of, read_calls
 from qmfn.vendor.reports import read_run
 from qmfn.vendor.side_by_side import KINDS, compare, relative_error
 
@@ -44,11 +44,32 @@ def test_modules_find_their_layers(estimated):
     assert comparison.problems == ("No module is known for 1 layers: dense.",)
 
 
-def test_two_clones_alike_keep_the_vendors_name_without_streams(estimated):
+def test_a_layer_is_known_by_its_configuration_or_else_its_streams(estimated):
     calls = read_calls(estimated)
-    assert layer_of("clone_stream_array_array_ap_fixed_8u_512_s", None, calls) is None
-    assert layer_of("conv_2d_cl_config13_s", None, calls) == "conv1_relu"  # 13 is not 1
-    assert layer_of("conv_2d_cl_config1_s", None, calls) is None
+    assert layers_of("clone_stream_array_array_ap_fixed_8u_512_s", None, calls) == ("clone_conv1", "clone_other")
+    assert layers_of("clone_stream_array_array_ap_fixed_8u_51_s", None, calls) == ()
+    assert layers_of("conv_2d_cl_config13_s", None, calls) == ("conv1_relu",)  # 13 is not 1
+    assert layers_of("conv_2d_cl_config1_s", None, calls) == ()
+
+
+@pytest.mark.parametrize("lut, known", [(7, True), (8, False)], ids=["alike", "different"])
+def test_clones_of_one_size_are_told_apart_only_if_it_does_not_matter(tmp_path, lut, known):
+    """Vivado HLS does not say what streams a module is connected to."""
+    tree = small_tree(vitis=False)
+    clone = tree.modules[-1]
+    clone.streams = ()
+    other = FakeModule("clone_stream_array_array_ap_fixed_8u_512_1", (0, 0, 5, lut, 0), 514, 515)
+    top = tree.modules[0]
+    top.instances += (("clone_stream_array_array_ap_fixed_8u_512_1_U0", other),)
+    tree.modules.append(other)
+    tree.write(tmp_path)
+    (tmp_path / "firmware").mkdir()
+    (tmp_path / "firmware" / "small.cpp").write_text(FIRMWARE)
+    rows = rows_by_name(compare(read_run(tmp_path)))
+    assert (rows["clone_conv1"].modules, rows["clone_other"].modules) == (
+        ((clone.name,), (other.name,)) if known else ((), ())
+    )
+    assert (other.name in rows) is not known
 
 
 def test_errors_are_relative_to_the_vendor(estimated):

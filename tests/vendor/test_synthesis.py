@@ -181,6 +181,12 @@ def test_what_was_asked_for_must_be_there(project, install, capsys, snapshot, fl
     assert json.loads((project / "vendor.json").read_text()) == {"earlier": True}
 
 
+def test_cosimulation_is_compared_with_the_c_simulation():
+    asked = {name for name, value in Wanted(cosimulation=True).options().items() if value}
+    assert asked == {"csim", "synth", "cosim", "validation"}
+    assert {name for name, value in Wanted(vivado=True).options().items() if value} == {"synth", "vsynth"}
+
+
 def test_a_success_clears_the_log_of_the_failure(project, install, capsys):
     install("exit 1")
     assert outcome(capsys, project)[0] == 1
