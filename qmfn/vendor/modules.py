@@ -158,8 +158,9 @@ def _complete(report: str) -> bool:
 
 
 def is_cut_off(report: str) -> bool:
-    """Whether a .rpt ends before its last section."""
-    return not _complete(report)
+    """Whether a .rpt ends before its last section, or inside a table."""
+    last = report.rstrip().rsplit("\n", 1)[-1].strip()
+    return not _complete(report) or last.startswith("|") or (last.startswith("+-") and not last.endswith("-+"))
 
 
 def merged(first: Module, second: Module) -> Module:

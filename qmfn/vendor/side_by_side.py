@@ -126,7 +126,7 @@ def compare(run: VendorRun) -> Comparison:
     for part, layer in _placed(run, parts, calls if additive else []):
         groups.setdefault((layer, "layer") if layer else (part.module or part.name, "module"), []).append(part)
     if run.modules and (unknown := [layer for (layer, _), found in groups.items() if not found]):
-        problems.append(f"No module is known for {len(unknown)} layers: {', '.join(unknown)}.")
+        problems.append(f"Layers that no module is known for: {', '.join(unknown)}.")
     rows = [
         Row(name, what, tuple(part.module or part.name for part in parts), _figures(run, parts, estimated.get(name)))
         for (name, what), parts in groups.items()
@@ -138,16 +138,16 @@ def compare(run: VendorRun) -> Comparison:
 
 
 def _estimate(project: Path) -> dict:
-    """The estimate section of report.json; empty where there is none."""
+    """The estimate section of report.json; empty where the file is missing or has none."""
     path = project / "report.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return found.get("estimate") or {}
+        found = json.loads(path.read_text(encoding="utf-8")).get("estimate", {})
+        return {**found, "layers": list(found.get("layers", []))} if found else {}
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}).") from None
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{path}: no report of scripts/convert.py ({error}); convert the design again.") from None
 
 

@@ -93,7 +93,7 @@ def project_name(project: Path) -> str:
     for script in (BUILD_SCRIPT, PROJECT_SCRIPT):
         if not (project / script).is_file():
             raise UserError(f"{project}: no {script} in it; give a project that scripts/convert.py wrote.")
-    found = re.search(r'^set project_name "([^"]+)"', (project / PROJECT_SCRIPT).read_text(), re.MULTILINE)
+    found = re.search(r'^set project_name "([^"]+)"', _text(project / PROJECT_SCRIPT), re.MULTILINE)
     if not found:
         raise UserError(f"{project / PROJECT_SCRIPT}: no project_name in it; convert the design again.")
     return found[1]
@@ -107,7 +107,7 @@ def tool_command(project: Path, wanted: Wanted) -> list[str]:
     """
     if wanted.vivado and not shutil.which("vivado"):
         raise UserError("vivado is not on PATH; --vsynth needs AMD Vivado: install it and source its settings64.sh.")
-    if OPTIONS_FILE in (project / BUILD_SCRIPT).read_text():
+    if OPTIONS_FILE in _text(project / BUILD_SCRIPT):
         if shutil.which("vitis-run"):
             return ["vitis-run", "--tcl", BUILD_SCRIPT, "--mode", "hls"]
         if shutil.which("vitis_hls"):
@@ -135,7 +135,7 @@ def _copy(project: Path, results: tuple[str, ...]) -> Iterator[Path]:
 
 def _prepare(folder: Path, wanted: Wanted) -> None:
     """Options for Vitis HLS, and utilisation by instance from Vivado."""
-    if OPTIONS_FILE in (folder / BUILD_SCRIPT).read_text():
+    if OPTIONS_FILE in _text(folder / BUILD_SCRIPT):
         lines = [f"    {name:<10} {int(value)}" for name, value in wanted.options().items()]
         (folder / OPTIONS_FILE).write_text("\n".join(["array set opt {", *lines, "}", ""]))
     if wanted.vivado and (folder / VIVADO_SCRIPT).exists():
@@ -147,11 +147,11 @@ def _run(command: list[str], folder: Path, say: Callable[[str], None]) -> int:
     """The tool's exit code. Its output goes to the log; the headings of its steps are told."""
     # In a session of its own, so that an interrupt ends the tool with everything it started.
     process = subprocess.Popen(
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", start_new_session=True,
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        encoding="utf-8", errors="replace", start_new_session=True,
     )  # fmt: skip
     try:
-        with (folder / LOG).open("w") as log:
+        with (folder / LOG).open("w", encoding="utf-8") as log:
             for line in process.stdout:
                 log.write(line)
                 if line.startswith("*****"):
@@ -173,7 +173,7 @@ def _end(process: subprocess.Popen) -> None:
 def _failure(code: int, folder: Path, wanted: Wanted) -> str | None:
     """What went wrong, to follow the tool's name; None if all that was asked for is there."""
     if code:
-        errors = [line.strip() for line in (folder / LOG).read_text().splitlines() if line.startswith("ERROR")]
+        errors = [line.strip() for line in _text(folder / LOG).splitlines() if line.startswith("ERROR")]
         return f"failed with exit code {code}" + (f" ({errors[-1].rstrip('.')})" if errors else "")
     try:
         run = read_run(folder)
@@ -186,6 +186,10 @@ def _failure(code: int, folder: Path, wanted: Wanted) -> str | None:
     if wanted.vivado and run.post_synthesis is None:
         return f"left no readable {POST_SYNTHESIS}"
     return None
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _renamed_log(folder: Path) -> Path:

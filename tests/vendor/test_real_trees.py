@@ -173,6 +173,24 @@ def test_a_lost_top_report_leaves_the_layers(real_tree, tmp_path):
     assert names == {part.module for part in read_run(real_tree).top.instances}
 
 
+@pytest.mark.parametrize("share", [0, 0.02, 0.5, 0.99])
+def test_truncation_anywhere_is_named_and_costs_no_figure(real_tree, tmp_path, share):
+    """The overview, the top's XML and a layer's text report, each cut off on its own."""
+    whole = read_run(real_tree)
+    for name in ("csynth.xml", "myproject_csynth.xml", f"{whole.top.instances[0].module}_csynth.rpt"):
+        copy = tmp_path / name
+        shutil.copytree(real_tree, copy)
+        path = report_folder(copy) / name
+        content = path.read_bytes()
+        path.chmod(0o644)
+        path.write_bytes(content[: int(len(content) * share)])
+        run = read_run(copy)
+        assert [problem.split(" is ")[0] for problem in run.problems] == [name]
+        for module in whole.modules:
+            assert run.modules[module].resources == whole.modules[module].resources, (name, module)
+            assert run.modules[module].cycles == whole.modules[module].cycles, (name, module)
+
+
 def test_vitis_overview_stands_in_for_lost_reports(real_tree, tmp_path):
     if not real_tree.name.startswith("vitis"):
         pytest.skip("Vivado HLS has no overview of all modules")

@@ -41,7 +41,7 @@ def test_modules_find_their_layers(estimated):
     assert rows["conv1"].modules == ("conv_2d_cl_array_array_ap_fixed_8u_config2_s",)
     assert rows["clone_conv1"].modules == ("clone_stream_array_array_ap_fixed_8u_512_s",)
     assert rows["conv1_relu"].modules == ("relu_array_array_ap_fixed_8u_relu_config13_s",)
-    assert comparison.problems == ("No module is known for 1 layers: dense.",)
+    assert comparison.problems == ("Layers that no module is known for: dense.",)
 
 
 def test_a_layer_is_known_by_its_configuration_or_else_its_streams(estimated):
@@ -170,8 +170,9 @@ def test_an_accelerator_s_design_is_looked_into(tmp_path):
     assert sum(found["lut"] for row in comparison.rows if (found := row.figures.get("c_synthesis"))) == 310
 
 
-def test_a_broken_report_json_is_refused_in_a_sentence(small):
-    (small / "report.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", "[]", '{"estimate": "none"}'])
+def test_a_broken_report_json_is_refused_in_a_sentence(small, content):
+    (small / "report.json").write_text(content)
     with pytest.raises(UserError, match="report.json: no report of scripts/convert.py"):
         compare(read_run(small))
 
@@ -192,7 +193,7 @@ def test_the_command_prints_and_writes_the_same(estimated, capsys, tmp_path):
     conv = next(row for row in result["rows"] if row["name"] == "conv1")
     assert conv["c_synthesis"]["latency_max"] == 500
     assert conv["relative_error"]["estimated_to_c_synthesis"]["lut"] == pytest.approx(0.2)
-    assert "No module is known for 1 layers: dense." in printed and result["problems"]
+    assert "Layers that no module is known for: dense." in printed and result["problems"]
 
 
 def test_the_command_refuses_in_a_sentence(tmp_path, capsys):
