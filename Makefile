@@ -5,7 +5,7 @@ CONFIG ?= configs/w8a8.yml
 ENV := .venv
 RUN := $(ENV)/bin/python
 
-.PHONY: convert test lint verify bench clean
+.PHONY: convert test lint verify bench calibrate clean
 
 convert: $(ENV)/installed
 	$(RUN) scripts/convert.py --config $(CONFIG)
@@ -26,6 +26,10 @@ verify: $(ENV)/installed
 # C-simulation of stock hls4ml and ours side by side: about three minutes on two idle cores.
 bench: $(ENV)/installed
 	$(RUN) scripts/bench.py --config $(CONFIG)
+
+# Refit the estimates to real reports (../shared/synthesis) and measure them on held-out repositories: a minute.
+calibrate: $(ENV)/installed
+	$(RUN) scripts/calibrate.py
 
 $(ENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(ENV)

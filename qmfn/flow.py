@@ -24,6 +24,7 @@ from qmfn.errors import UserError
 from qmfn.faces.samples import comparison_faces
 from qmfn.files import folder_aside
 from qmfn.hls import compare, compiler, convert, csim, project, readback
+from qmfn.hls.request import Request, plan
 from qmfn.model.builder import float_network, quantised_network
 from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.footprint import footprint
@@ -44,7 +45,7 @@ class Run:
     checkpoint: Checkpoint | None = None
     faces: np.ndarray | None = None
     face_names: list[str] = field(default_factory=list)
-    request: convert.Request | None = None
+    request: Request | None = None
     model: Any = None
     graph: Any = None
     simulation: csim.Simulation | None = None
@@ -68,7 +69,7 @@ def load(run: Run) -> None:
     """Checkpoint, footprint and every HLS setting: whatever can be wrong with the design shows here."""
     run.checkpoint = design_checkpoint(run.config)
     device = _device(run.config)
-    run.request = convert.plan(run.config, run.checkpoint)
+    run.request = plan(run.config, run.checkpoint)
     layers = run.checkpoint.layers
     run.result["design"] = {
         "name": run.config.name,

@@ -90,9 +90,10 @@ def _run_side(arguments: argparse.Namespace) -> None:
 def _stock(config, checkpoint, model, images: np.ndarray, folder: Path) -> dict:
     """hls4ml as it is: convert, write, build_lib.sh, predict."""
     from qmfn.hls import convert
+    from qmfn.hls.request import plan
 
     with contextlib.redirect_stdout(io.StringIO()):
-        request = convert.plan(config, checkpoint)
+        request = plan(config, checkpoint)
         graph, converting = _timed(lambda: convert.unhurried(config, checkpoint, request, model, folder, probes=False))
         _, writing = _timed(graph.write)
         _, compiling = _timed(graph._compile)  # `compile` would write again
@@ -106,9 +107,10 @@ def _stock(config, checkpoint, model, images: np.ndarray, folder: Path) -> dict:
 def _ours(config, checkpoint, model, images: np.ndarray, folder: Path) -> dict:
     """Our conversion, fast types, one process and all cores."""
     from qmfn.hls import compiler, convert, csim, project
+    from qmfn.hls.request import plan
 
     with contextlib.redirect_stdout(io.StringIO()):
-        request = convert.plan(config, checkpoint)
+        request = plan(config, checkpoint)
         graph, converting = _timed(lambda: convert.convert(config, checkpoint, request, model, folder))
         _, writing = _timed(lambda: project.write_project(graph, folder, folder))
     library, compiling = _timed(lambda: compiler.library_for(folder, "fast"))

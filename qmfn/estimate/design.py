@@ -9,6 +9,7 @@ config asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,14 +21,17 @@ if TYPE_CHECKING:
     from hls4ml.model.layers import Layer
 
 Kind = Literal[
-    "conv", "pointwise", "depthwise", "prelu", "activation", "add", "clone", "zero_padding", "other"
+    "conv", "pointwise", "depthwise", "dense", "prelu", "activation", "add", "clone", "zero_padding", "other"
 ]
 CONVOLUTIONS = ("conv", "pointwise", "depthwise")
+MATRIX_KINDS = (*CONVOLUTIONS, "dense")
+"""Kinds with a weight matrix, a strategy and a reuse factor."""
 
 KINDS: dict[str, Kind] = {
     "Conv2D": "conv",
     "PointwiseConv2D": "pointwise",
     "DepthwiseConv2D": "depthwise",
+    "Dense": "dense",
     "QPReLU": "prelu",
     "Activation": "activation",
     "Merge": "add",
@@ -46,8 +50,10 @@ class LayerDesign:
     """One layer as hardware: shapes in pixels and channels, widths in bits, counts of stored values.
 
     `reuse_factor` is multiplications per output pixel / multipliers. `weights`, `biases` and `zero_weights`
-    count values; of a PReLU the slopes are the weights. Widths of what a layer lacks are 0; only convolutions
-    and PReLUs have a reuse factor other than 1. `requantises` says that the result type rounds or saturates.
+    count values; of a PReLU the slopes are the weights. Widths of what a layer lacks are 0; only convolutions,
+    dense layers and PReLUs have a reuse factor other than 1. `requantises` says that the result type rounds or
+    saturates. The input of a dense layer arrives in `in_height * in_width` beats of `in_channels` values.
+    `kernel_rows` is only given where a window is not square (1 of a Conv1D).
     """
 
     name: str
@@ -71,6 +77,8 @@ class LayerDesign:
     biases: int = 0
     zero_weights: int = 0
     requantises: bool = False
+    kernel_rows: int | None = None
+    io_type: str = "io_stream"
 
     @property
     def input_pixels(self) -> int:
@@ -82,8 +90,15 @@ class LayerDesign:
 
     @property
     def window(self) -> int:
-        """Values that one output pixel is computed from: k * k * C_in."""
-        return self.kernel**2 * self.in_channels
+        """Values that one output pixel is computed from: k * k * C_in, or all inputs of a dense layer."""
+        if self.kind == "dense":
+            return self.input_pixels * self.in_channels
+        return self.rows * self.kernel * self.in_channels
+
+    @property
+    def rows(self) -> int:
+        """Height of the window."""
+        return self.kernel if self.kernel_rows is None else self.kernel_rows
 
     @property
     def multiplications(self) -> int:
@@ -92,7 +107,12 @@ class LayerDesign:
             return self.window
         if self.kind == "prelu":
             return self.out_channels
-        return self.window * self.out_channels if self.kind in CONVOLUTIONS else 0
+        return self.window * self.out_channels if self.kind in MATRIX_KINDS else 0
+
+    @property
+    def multipliers(self) -> int:
+        """M = ceil(multiplications per output pixel / reuse factor): what the Resource strategy builds."""
+        return ceil(self.multiplications / self.reuse_factor)
 
     @property
     def is_unrolled(self) -> bool:
@@ -172,7 +192,7 @@ def _layer(node: Layer) -> LayerDesign:
         result_bits=result_type.width,
         kernel=_square(node, "filt"),
         stride=_square(node, "stride"),
-        reuse_factor=node.get_attr("reuse_factor", 1) if kind in (*CONVOLUTIONS, "prelu") else 1,
+        reuse_factor=node.get_attr("reuse_factor", 1) if kind in (*MATRIX_KINDS, "prelu") else 1,
         strategy=str(node.get_attr("strategy", "resource")).lower(),
         weight_bits=weight.type.precision.width if weight is not None else 0,
         bias_bits=bias.type.precision.width if bias is not None else 0,

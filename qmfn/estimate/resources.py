@@ -1,30 +1,34 @@
-"""Estimated LUT, FF, DSP, BRAM_18K and URAM of stock hls4ml io_stream layers and of the FIFOs between them.
+"""Estimated LUT, FF, DSP, BRAM_18K and URAM of stock hls4ml layers and of the FIFOs between them.
 
-Pure functions of a `LayerDesign` or a `FifoDesign`. They follow what C-synthesis *reports* (Vivado HLS
-2019-2020, Vitis HLS 2022-2024, `synthesis/*.csv` of the shared data), which is more than what Vivado makes of
-it: LUT after synthesis are about 0.46 of these, FF 0.78, DSP the same. A coefficient called *fitted* is a
-non-negative least-squares fit of the relative error over the 37 stock streaming Conv2D rows with the Resource
-strategy and a reuse factor above 1, or, for unrolled layers, over the 38 others; the median errors given are
-of those same rows.
+Pure functions of a `LayerDesign` or `FifoDesign`, the tool and the device. They follow what C-synthesis *reports*,
+which is more than what Vivado makes of it. DSP and BRAM_18K are counted by rules (`arithmetic`, `memory`). LUT and FF
+are a known part, counted by rules, plus terms with non-negative coefficients that `make calibrate` fits. The terms are
+what HLS builds, and the docstrings say so; coefficients have the unit LUT or FF per unit of their term.
 
-Stock kernels never ask for UltraRAM, so there is no formula for it.
+Stock kernels never ask for UltraRAM, so its count is 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from math import ceil
+from math import ceil, log2
 
-from qmfn.estimate.design import CONVOLUTIONS, FifoDesign, LayerDesign
+from qmfn.estimate.arithmetic import (
+    dsp_per_multiplication,
+    fused_products_dsp,
+    lut_per_multiplication,
+    sum_bits,
+    takes_dsp,
+)
+from qmfn.estimate.coefficients import Coefficients
+from qmfn.estimate.cycles import product_periods
+from qmfn.estimate.design import CONVOLUTIONS, MATRIX_KINDS, FifoDesign, LayerDesign
+from qmfn.estimate.devices import Device
+from qmfn.estimate.memory import index_rom_bram, line_buffer, vitis_fifo, vivado_fifo, weight_rom_bram
+from qmfn.estimate.tools import Tool
 
-REQUANTISATION_LUT = 100
-"""LUT to round and saturate one value: slope over the channels, stock ReLU rows with 3 to 6 bits out."""
-
-STREAM_VALUE_LUT = 46
-"""LUT to pass one value from stream to stream without rounding (same rows, 16 bits in and out)."""
-
-RAMB18_SHAPES = ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-"""(depth, width) that one BRAM_18K can be: UG573, UG473."""
+Terms = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -44,180 +48,219 @@ class Resources:
 RESOURCE_KINDS = tuple(field.name for field in fields(Resources))
 
 
-def layer_resources(layer: LayerDesign, backend: str) -> Resources:
-    """All resources of one layer, weights included, its output FIFO not."""
-    if layer.kind in CONVOLUTIONS:
-        return Resources(
-            lut=multiplier_lut(layer)
-            + accumulator_lut(layer)
-            + line_buffer_lut(layer)
-            + requantisation_lut(layer),
-            ff=convolution_ff(layer),
-            dsp=multiplier_dsp(layer),
-            bram_18k=weight_rom_bram_18k(layer),
-        )
-    return Resources(lut=stream_lut(layer, backend), ff=stream_ff(layer), dsp=multiplier_dsp(layer))
+def group_of(layer: LayerDesign) -> str:
+    """Which fit a layer belongs to: weights in a ROM, weights as constants, or a beat in and a beat out."""
+    if layer.kind not in MATRIX_KINDS:
+        return "padding" if layer.kind == "zero_padding" else "stream"
+    return "unrolled" if layer.is_unrolled else "resource"
 
 
-def multipliers(layer: LayerDesign) -> int:
-    """Multipliers M = ceil(multiplications per output pixel / reuse factor).
+def layer_resources(
+    layer: LayerDesign, tool: Tool, device: Device, clock_ns: float, fitted: Coefficients
+) -> Resources:
+    """C-synthesis resources of one layer, weights included, its output FIFO not."""
+    group = group_of(layer)
+    known_lut, known_ff = known_part(layer, tool, device)
+    periods = product_periods(tool, device, clock_ns, fitted.delays)
 
-    Multiplications are k*k*C_in*C_out of a convolution, k*k*C of a depthwise one
-    (`nnet_depthwise_product.h`), C of a PReLU.
+    def sum_of(terms: Callable[[LayerDesign, Tool, float], Terms], known: float, kind: str) -> int:
+        weights = fitted.terms[group][kind]
+        return round(known + sum(weights[name] * value for name, value in terms(layer, tool, periods).items()))
+
+    lut_terms, ff_terms = TERMS[group]
+    return Resources(
+        lut=sum_of(lut_terms, known_lut, "lut"),
+        ff=sum_of(ff_terms, known_ff, "ff"),
+        dsp=dsp_count(layer, tool, fitted),
+        bram_18k=bram_count(layer, tool),
+    )
+
+
+def dsp_count(layer: LayerDesign, tool: Tool, fitted: Coefficients) -> int:
+    """DSP slices: multipliers times those of one multiplication.
+
+    Constants that are few adders need none: `unrolled` layers have the share of the reports, by width of the weight.
     """
-    return ceil(layer.multiplications / layer.reuse_factor)
+    a_bits, w_bits = layer.input_bits, layer.weight_bits
+    each = dsp_per_multiplication(a_bits, w_bits)
+    if layer.kind in MATRIX_KINDS and layer.is_unrolled:
+        return round(unrolled_products_dsp(layer) * fitted.terms["unrolled"]["dsp"][constant_width(layer)])
+    if layer.kind in MATRIX_KINDS and not each and tool.fuses_narrow_products and min(a_bits, w_bits) >= 5:
+        return fused_products_dsp(layer.multipliers, layer.out_channels)
+    return layer.multipliers * each
 
 
-def built_multipliers(layer: LayerDesign) -> int:
-    """Multipliers that need hardware: where weights are constants, those of zero weights fall away."""
-    if layer.kind in CONVOLUTIONS and layer.is_unrolled:
-        return ceil((layer.multiplications - layer.zero_weights) / layer.reuse_factor)
-    return multipliers(layer)
-
-
-def takes_dsp(a_bits: int, b_bits: int) -> bool:
-    """Whether HLS puts an a x b bit multiplication into a DSP: iff max(a, b) >= 11 and min(a, b) >= 5.
-
-    No counter-example in 79 k operators of Vivado HLS 2019-2020 and Vitis HLS 2022-2023; Vitis HLS 2024.2
-    uses DSPs for narrower ones, too.
-    """
-    return max(a_bits, b_bits) >= 11 and min(a_bits, b_bits) >= 5
-
-
-def dsp_per_multiplication(a_bits: int, b_bits: int) -> int:
-    """DSP slices of one multiplication: tiles of the DSP48E2's 27 x 18 bits (UG579), or 0 for fabric."""
-    if not takes_dsp(a_bits, b_bits):
+def bram_count(layer: LayerDesign, tool: Tool) -> int:
+    """BRAM_18K of the weight ROM, RF words of M weights, and of the output indices where RF exceeds the inputs."""
+    if layer.kind not in MATRIX_KINDS or layer.is_unrolled:
         return 0
-    return ceil(max(a_bits, b_bits) / 27) * ceil(min(a_bits, b_bits) / 18)
+    weights = weight_rom_bram(layer.reuse_factor, layer.multipliers * layer.weight_bits, tool.asks_for_rom)
+    if layer.reuse_factor <= layer.window:
+        return weights
+    return weights + index_rom_bram(layer.reuse_factor, ceil(log2(max(layer.out_channels, 2))))
 
 
-def lut_per_multiplication(a_bits: int, b_bits: int) -> float:
-    """LUT of one multiplication in fabric, or 0 for one in a DSP.
+def known_part(layer: LayerDesign, tool: Tool, device: Device) -> tuple[float, float]:
+    """(LUT, FF) that rules give: fabric multipliers, line buffers, adders, one register per value of the window.
 
-    0.62 * max(a, b)^2 for operands of similar width (`multipliers.csv`, up to 10 bits), but no more than a *
-    b, one adder per bit of the narrower operand, which matters when a wide value meets a sub-byte weight.
+    A window is kept in registers once by convolutions, and by dense layers whose inputs arrive over a stream (in Vitis
+    only where that takes several beats).
     """
-    return 0.0 if takes_dsp(a_bits, b_bits) else min(0.62 * max(a_bits, b_bits) ** 2, a_bits * b_bits)
+    if layer.kind not in MATRIX_KINDS:
+        adders = layer.out_channels * layer.result_bits if layer.kind == "add" else 0
+        return adders + layer.multipliers * lut_per_multiplication(layer.input_bits, layer.weight_bits), 0
+    lut = 0.0
+    if not layer.is_unrolled:
+        lut = layer.multipliers * lut_per_multiplication(layer.input_bits, layer.weight_bits)
+    ff = 0.0
+    collects = layer.io_type != "io_parallel" and (tool.backend == "Vivado" or layer.input_pixels > 1)
+    if layer.kind in CONVOLUTIONS or collects:
+        ff = layer.window * layer.input_bits
+    registers = (layer.rows - 1) * layer.in_channels if layer.kind in CONVOLUTIONS else 0
+    buffer_lut, buffer_ff = line_buffer(layer.in_width, layer.input_bits, registers, device.family)
+    return lut + buffer_lut, ff + buffer_ff
 
 
-def multiplier_dsp(layer: LayerDesign) -> int:
-    return built_multipliers(layer) * dsp_per_multiplication(layer.input_bits, layer.weight_bits)
+def _accumulator_bits(layer: LayerDesign) -> int:
+    return sum_bits(layer.input_bits, layer.weight_bits, layer.window, layer.accumulator_bits)
 
 
-def multiplier_lut(layer: LayerDesign) -> int:
-    return round(built_multipliers(layer) * lut_per_multiplication(layer.input_bits, layer.weight_bits))
+def _copies(layer: LayerDesign, tool: Tool) -> Terms:
+    """Values of the window that the reuse loop keeps copies of, one register set per copy, by tool and kind.
 
-
-def accumulator_lut(layer: LayerDesign) -> int:
-    """LUT of the adders, of the multiplexers that feed the multipliers, and of the window of values.
-
-    Resource: every multiplier has an adder as wide as the accumulator and a multiplexer over min(RF, window)
-    inputs. Unrolled: every weight that is not zero has its adder, shared or not. Both: 20 per value of the
-    window, because HLS counts a two-input multiplexer as 9 LUT whatever its width. Fitted; the median error
-    of the whole layer's LUT is 11 % (Resource, largest 30 %) and 24 % (unrolled).
+    A rewinding Vivado loop over a matrix-vector product copies its inputs; called from a convolution it does so only
+    where several products are summed per pass (RF < inputs).
     """
-    window = 20 * layer.window
-    if layer.is_unrolled:
-        adders = layer.multiplications - layer.zero_weights
-        return round(1.2 * adders * layer.accumulator_bits + window + 785)
-    selected = min(layer.reuse_factor, layer.window) * layer.input_bits
-    return round(multipliers(layer) * (2.6 * layer.accumulator_bits + 0.17 * selected) + window + 675)
+    convolution, vitis = layer.kind in CONVOLUTIONS, tool.backend == "Vitis"
+    return {
+        "vitis convolution": layer.window * (convolution and vitis),
+        "vivado convolution": layer.window * (convolution and not vitis and layer.reuse_factor < layer.window),
+        "vitis dense": layer.window * (not convolution and vitis),
+        "vivado dense": layer.window * (not convolution and not vitis),
+    }
 
 
-def shift_registers(layer: LayerDesign) -> int:
-    """`ap_shift_reg` line buffers: one per channel and stored row, (k-1) * C_in, each an image row long."""
-    return (layer.kernel - 1) * layer.in_channels
+def _multiplexer_bits(layer: LayerDesign) -> int:
+    """Bits that the multiplexers in front of the multipliers choose from.
 
-
-def line_buffer_lut(layer: LayerDesign) -> int:
-    """LUT of the line buffers: HLS counts 32 per 32 pixels of row, however wide (`memories.csv`)."""
-    return shift_registers(layer) * 32 * ceil(layer.in_width / 32)
-
-
-def requantisation_lut(layer: LayerDesign) -> int:
-    """LUT to bring a pixel's results to a type that rounds or saturates; 0 for one that does neither."""
-    return layer.out_channels * REQUANTISATION_LUT if layer.requantises else 0
-
-
-def convolution_ff(layer: LayerDesign) -> int:
-    """FF of a convolution: line buffers (64 each, `memories.csv`), window registers, multiplier operands.
-
-    Fitted; the median error is 9 % (Resource, largest 30 %). Unrolled layers of small windows differ by up to
-    2x, since the clock decides how often their adder trees are registered.
+    Multipliers that read the same inputs share one, so every input bit is counted once - except where the inputs are a
+    power of two and the index becomes a bit pattern of its own per multiplier (n128x256 against n120x50 in the data).
     """
-    line_buffers = 64 * shift_registers(layer)
-    window = layer.window * layer.input_bits
-    if layer.is_unrolled:
-        return round(line_buffers + 1.6 * window + 323)
-    operands = multipliers(layer) * (layer.input_bits + layer.weight_bits)
-    return round(line_buffers + 2.3 * window + 1.8 * operands + 320)
+    inputs = layer.window
+    if layer.reuse_factor < inputs and inputs & (inputs - 1) == 0:
+        return layer.multipliers * layer.reuse_factor * layer.input_bits
+    return ceil(inputs / layer.reuse_factor) * min(layer.reuse_factor, inputs) * layer.input_bits
 
 
-def weight_rom_bram_18k(layer: LayerDesign) -> int:
-    """BRAM_18K of the weight ROM, which is RF words of M weights.
+def resource_lut_terms(layer: LayerDesign, tool: Tool, _periods: float) -> Terms:
+    """LUT beyond the known part of a layer with weights in a ROM.
 
-    Up to RF 512 it is ceil(M * w / 36), above that the best shape; up to 1,024 bits it stays in LUT. The
-    second rule fails for small ROMs of Vivado HLS 2019.1 and Vitis HLS 2024.2, which go to BRAM
-    (`layers.csv`, `weights_bram`).
+    Control; multiplexers that keep or reload each copied value; those in front of the multipliers; adders behind
+    them, wider in fabric than behind a DSP; demultiplexers of accumulators where RF exceeds the inputs.
     """
-    if layer.is_unrolled:
-        return 0
-    depth, width = layer.reuse_factor, multipliers(layer) * layer.weight_bits
-    if depth * width <= 1024:
-        return 0
-    if depth <= 512:
-        return ceil(width / 36)
-    return min(ceil(depth / words) * ceil(width / bits) for words, bits in RAMB18_SHAPES[:3])
+    dsp = takes_dsp(layer.input_bits, layer.weight_bits)
+    adders = layer.multipliers * _accumulator_bits(layer)
+    return {
+        "layer": 1,
+        "convolution": float(layer.kind in CONVOLUTIONS),
+        **_copies(layer, tool),
+        "multiplexer bits": _multiplexer_bits(layer),
+        "fabric adder bits": 0 if dsp else adders,
+        "dsp adder bits": adders if dsp else 0,
+        "selected accumulators": layer.out_channels * (layer.reuse_factor > layer.window),
+    }
 
 
-def stream_lut(layer: LayerDesign, backend: str) -> int:
-    """LUT of a layer that works on one pixel per cycle (PReLU, ReLU, add, clone, padding).
+def resource_ff_terms(layer: LayerDesign, tool: Tool, periods: float) -> Terms:
+    """FF beyond the known part of a layer with weights in a ROM.
 
-    Padding: 430 in Vitis whatever the channels, 200 + 33 per channel in Vivado (`other_layers.csv`). The
-    others: 100 of control and, per channel, the handling of a value plus the layer's own multiplier or adder.
-    Add, clone and PReLU are in no report, so only the ReLU part of that sum is measured.
+    Control; copies of the window; operands of every multiplier for as many clock periods as a product takes;
+    accumulators.
     """
-    if layer.kind == "zero_padding":
-        return 430 if backend == "Vitis" else 200 + 33 * layer.out_channels
+    operands = layer.multipliers * (layer.input_bits + layer.weight_bits)
+    return {
+        "layer": 1,
+        "convolution": float(layer.kind in CONVOLUTIONS),
+        **{name: values * layer.input_bits for name, values in _copies(layer, tool).items()},
+        "staged operand bits": operands * periods,
+        "accumulator bits": layer.out_channels * _accumulator_bits(layer),
+    }
+
+
+def _constants(layer: LayerDesign) -> int:
+    """Weights that need hardware where they are constants."""
+    return layer.multiplications - layer.zero_weights
+
+
+def unrolled_lut_terms(layer: LayerDesign, _tool: Tool, _periods: float) -> Terms:
+    """LUT of a layer with constant weights: control, window, and an adder tree over every weight that is not 0."""
+    dsp = takes_dsp(layer.input_bits, layer.weight_bits)
+    tree = _constants(layer) * _accumulator_bits(layer)
+    return {
+        "layer": 1,
+        "convolution": float(layer.kind in CONVOLUTIONS),
+        "window": layer.window,
+        "fabric tree bits": 0 if dsp else tree,
+        "dsp tree bits": tree if dsp else 0,
+    }
+
+
+def unrolled_ff_terms(layer: LayerDesign, _tool: Tool, periods: float) -> Terms:
+    """FF of a layer with constant weights: control, copies of the window, the adder tree beyond a clock period."""
+    return {
+        "layer": 1,
+        "convolution": float(layer.kind in CONVOLUTIONS),
+        "window bits": layer.window * layer.input_bits,
+        "staged tree bits": _constants(layer) * _accumulator_bits(layer) * max(0.0, periods - 0.5),
+    }
+
+
+def unrolled_products_dsp(layer: LayerDesign) -> int:
+    """DSPs if every product with a constant other than 0 took its own."""
+    each = dsp_per_multiplication(layer.input_bits, layer.weight_bits)
+    return ceil(_constants(layer) / layer.reuse_factor) * each
+
+
+def constant_width(layer: LayerDesign) -> str:
+    """A narrow constant is more often a few adders than a wide one."""
+    return "narrow" if layer.weight_bits <= 10 else "wide"
+
+
+def stream_lut_terms(layer: LayerDesign, _tool: Tool, _periods: float) -> Terms:
+    """LUT of a layer that works on a pixel per cycle: control, hand-over, rounding and saturating, adders."""
+    values = layer.out_channels
     computes = layer.kind in ("prelu", "activation", "add")
-    per_value = REQUANTISATION_LUT if computes and layer.requantises else STREAM_VALUE_LUT
-    adder = layer.result_bits if layer.kind == "add" else 0
-    return 100 + layer.out_channels * (per_value + adder) + multiplier_lut(layer)
+    return {
+        "layer": 1,
+        "values": values,
+        "requantised values": values * (computes and layer.requantises),
+        "input bits": values * layer.input_bits,
+    }
 
 
-def stream_ff(layer: LayerDesign) -> int:
-    """FF of a layer that works on one pixel per cycle: one register per bit of a pixel, and 40 of control."""
-    return 40 + layer.out_channels * layer.result_bits
+def stream_ff_terms(layer: LayerDesign, _tool: Tool, _periods: float) -> Terms:
+    """FF of a layer that works on a pixel per cycle: control, and a register per bit of a pixel."""
+    return {"layer": 1, "output bits": layer.out_channels * layer.result_bits}
 
 
-def fifo_resources(fifo: FifoDesign, backend: str) -> Resources:
-    """Resources of one stream.
-
-    Vivado HLS makes a FIFO per channel, in BRAM iff depth * bits > 512; Vitis HLS one of C * bits, in BRAM
-    iff it is deeper than 2 and holds more than 1,024 bits. Widths in BRAM are rounded up to the RAMB18 shape
-    of the depth. `fifos.csv` agrees in every row but those of Vitis HLS on xcvu13p and xcu250, which keep
-    more out of BRAM.
-    """
-    if backend == "Vivado":
-        channel = _vivado_fifo(fifo.depth, ceil(fifo.bits / fifo.channels))
-        return Resources(*(getattr(channel, kind) * fifo.channels for kind in RESOURCE_KINDS))
-    in_bram = fifo.depth > 2 and fifo.depth * fifo.bits > 1024
-    blocks = fifo_bram_18k(fifo.depth, fifo.bits) if in_bram else 0
-    return Resources(lut=60, ff=160 if blocks else 99, bram_18k=blocks)
+def padding_lut_terms(layer: LayerDesign, tool: Tool, _periods: float) -> Terms:
+    """LUT of zero padding: control, and in Vivado a part per channel."""
+    return {"layer": 1, "vivado values": layer.out_channels * (tool.backend == "Vivado")}
 
 
-def _vivado_fifo(depth: int, bits: int) -> Resources:
-    """One channel's FIFO: constants read from `fifos.csv` (FF) and from the FIFO totals of `designs.csv`
-    (LUT).
-    """
-    if depth * bits <= 512:
-        return Resources(lut=15 + bits, ff=6)
-    return Resources(lut=60 + bits, ff=20 + bits, bram_18k=fifo_bram_18k(depth, bits))
+TERMS: dict[str, tuple[Callable[[LayerDesign, Tool, float], Terms], Callable[[LayerDesign, Tool, float], Terms]]] = {
+    "resource": (resource_lut_terms, resource_ff_terms),
+    "unrolled": (unrolled_lut_terms, unrolled_ff_terms),
+    "stream": (stream_lut_terms, stream_ff_terms),
+    "padding": (padding_lut_terms, stream_ff_terms),
+}
+"""Group -> terms of LUT and of FF."""
 
 
-def fifo_bram_18k(depth: int, bits: int) -> int:
-    """BRAM_18K of a memory of depth x bits in the deepest-fitting RAMB18 shape."""
-    for words, width in RAMB18_SHAPES:
-        if depth <= words:
-            return ceil(bits / width)
-    return ceil(depth / RAMB18_SHAPES[-1][0]) * bits
+def fifo_resources(fifo: FifoDesign, tool: Tool) -> Resources:
+    """Resources of one stream: Vivado HLS makes a FIFO per channel, Vitis HLS one of all channels."""
+    if tool.backend == "Vitis":
+        lut, ff, bram = vitis_fifo(fifo.depth, fifo.bits)
+        return Resources(lut=lut, ff=ff, bram_18k=bram)
+    lut, ff, bram = vivado_fifo(fifo.depth, ceil(fifo.bits / fifo.channels))
+    return Resources(lut=lut * fifo.channels, ff=ff * fifo.channels, bram_18k=bram * fifo.channels)

@@ -16,8 +16,7 @@ import contextlib
 import io
 import json
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,9 @@ import numpy as np
 from qmfn.config import DesignConfig
 from qmfn.hls import qprelu
 from qmfn.hls.names import PROJECT_NAME
-from qmfn.hls.reuse import LayerHls, dense_reuse_factors, hls_by_layer, precisions_by_layer
-from qmfn.hls.types import INPUT_TYPE, LayerTypes, layer_types
+from qmfn.hls.request import Request
+from qmfn.hls.reuse import LayerHls, dense_reuse_factors
+from qmfn.hls.types import INPUT_TYPE, LayerTypes
 from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.mobilefacenet import INPUT, LayerSpec
 from qmfn.model.parameters import Parameters
@@ -38,26 +38,6 @@ with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
     from hls4ml.converters.keras_v2_to_hls import KerasReader, parse_keras_model
     from hls4ml.model import ModelGraph
     from hls4ml.utils.config import create_config
-
-@dataclass(frozen=True)
-class Request:
-    """What a design asks hls4ml for; the written project is checked against it."""
-
-    types: Mapping[str, LayerTypes]
-    hls: Mapping[str, LayerHls]
-
-
-def plan(config: DesignConfig, checkpoint: Checkpoint) -> Request:
-    """Settle types and HLS settings of every layer.
-
-    Raises:
-        UserError: a setting can't be honoured.
-    """
-    layers = checkpoint.layers
-    precisions = precisions_by_layer(config.hls, layers, str(config.file))
-    types = layer_types(checkpoint, precisions)
-    return Request(types, hls_by_layer(config.hls, layers, str(config.file)))
-
 
 def convert(config: DesignConfig, checkpoint: Checkpoint, request: Request, model: Any, folder: Path) -> ModelGraph:
     """Convert and optimise; nothing is written yet.

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from qmfn.errors import UserError
-from qmfn.hls.convert import ModelGraph, Request
+from qmfn.hls.convert import ModelGraph
+from qmfn.hls.request import Request
 from qmfn.hls.types import FixedType
 from qmfn.model.mobilefacenet import LayerSpec
 

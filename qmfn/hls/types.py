@@ -16,8 +16,8 @@ from qmfn.config.schema import PRECISION
 from qmfn.errors import UserError
 from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.formats import INPUT_FORMAT, Format, LayerFormat
+from qmfn.model.integers import integer_range
 from qmfn.model.mobilefacenet import LayerSpec
-from qmfn.model.quantizers import integer_range
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from qmfn.model.formats import INPUT_FORMAT, LayerExponents, LayerWidths
+from qmfn.model.integers import quantise_to_integers
 from qmfn.model.mobilefacenet import INPUT, LayerSpec
 from qmfn.model.parameters import Parameters
-from qmfn.model.quantizers import quantise_to_integers
 
 SAMPLED_VALUES = 200_000
 """Activation values that the choice of one exponent looks at."""

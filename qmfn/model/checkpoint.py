@@ -22,9 +22,9 @@ from qmfn.config.schema import Bits, Strict, WideBits
 from qmfn.errors import UserError
 from qmfn.files import file_aside
 from qmfn.model.formats import LayerExponents, LayerFormat, LayerWidths, layer_formats
+from qmfn.model.integers import integer_range, quantise_to_integers
 from qmfn.model.mobilefacenet import LayerSpec, architecture
 from qmfn.model.parameters import Parameters, parameter_shapes, read_arrays
-from qmfn.model.quantizers import integer_range, quantise_to_integers
 
 VERSION = 2
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from qmfn.config import DesignConfig
-from qmfn.model.builder import float_network
 from qmfn.model.calibration import calibrate, observe_activations
 from qmfn.model.checkpoint import Checkpoint, check_matches, load_checkpoint, quantise
 from qmfn.model.equalisation import equalise
@@ -58,6 +57,8 @@ def calibrated_start(
         images: (N, size, size, 3) from `normalise`; equalisation and exponents are chosen on them.
         origin: goes into the checkpoint.
     """
+    from qmfn.model.builder import float_network  # TensorFlow, which reading a checkpoint can do without
+
     layers = architecture(config.model)
     widths = design_widths(config)
     activations = observe_activations(float_network(layers, parameters), layers, images)

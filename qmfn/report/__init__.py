@@ -13,10 +13,18 @@ from pathlib import Path
 from rich.console import Console
 
 from qmfn.report import markdown, terminal
-from qmfn.report.content import Section, sections
+from qmfn.report.content import Section, estimate_sections, sections
 from qmfn.report.files import atomic_write_text
 
-__all__ = ["SECTIONS", "atomic_write_text", "print_summary", "show_sections", "write_json", "write_report"]
+__all__ = [
+    "SECTIONS",
+    "atomic_write_text",
+    "print_estimate",
+    "print_summary",
+    "show_sections",
+    "write_json",
+    "write_report",
+]
 
 SECTIONS = ("design", "footprint", "comparison", "csim", "estimate", "fifo")
 
@@ -48,6 +56,11 @@ def print_summary(result: dict, console: Console | None = None) -> None:
 def show_sections(parts: list[Section], console: Console | None = None) -> None:
     """Print sections as tables; 120 columns wide where there is no terminal to ask."""
     terminal.show(parts, console or Console(width=None if sys.stdout.isatty() else 120))
+
+
+def print_estimate(result: dict, console: Console | None = None) -> None:
+    """Print what is estimated alone, 120 columns wide where there is no terminal to ask."""
+    show_sections(estimate_sections(result), console)
 
 
 def _plain(value: object) -> object:

@@ -18,14 +18,15 @@ LAYER_COLUMNS = {
     "multipliers": "mult",
     "cycles": "cycles",
     "lut": "LUT",
+    "lut_band": "10-90 %",
     "ff": "FF",
+    "ff_band": "10-90 %",
     "dsp": "DSP",
     "bram_18k": "BRAM",
-    "weight_bits": "weight bits",
     "activation_bits": "act",
     "accumulator_bits": "acc",
 }
-"""Key of a layer estimate -> column heading; act and acc are widths in bits."""
+"""Key of a layer estimate -> column heading; act and acc are widths in bits, bands in thousands."""
 
 FOOTPRINT_PARTS = {
     "weight_bits": "weights",
@@ -131,6 +132,11 @@ def _csim(csim: dict | None) -> Section | None:
     return Section("C-simulation", [", ".join(parts) + "."])
 
 
+def estimate_sections(result: dict) -> list[Section]:
+    """The sections of a report that say what is estimated."""
+    return _estimate(result.get("estimate"), result.get("fifo"))
+
+
 def _estimate(estimate: dict | None, fifo: dict | None) -> list[Section]:
     totals = []
     if fifo:
@@ -139,32 +145,71 @@ def _estimate(estimate: dict | None, fifo: dict | None) -> list[Section]:
         ]
     if not estimate:
         return [Section("FIFOs", totals)] if totals else []
-    frames, bottleneck = estimate["frames_per_second"], estimate["bottleneck"]
-    speed = f"{frames:,.1f} frames/s (estimated); the bottleneck is {bottleneck}."
     return [
-        Section("Resources (estimated)", [speed, *totals], _total_table(estimate)),
+        Section("Resources (estimated)", [_speed(estimate), _bands_note(estimate), *totals], _total_table(estimate)),
         Section(
             "Layers (estimated)",
-            ["cycles are per frame, weight bits of the whole layer, act and acc bits of one value."],
+            ["C-synthesis; cycles are per frame, bands in thousands, act and acc bits of one value."],
             _layer_table(estimate["layers"]),
         ),
     ]
 
 
+def _speed(estimate: dict) -> str:
+    return (
+        f"{estimate['frames_per_second']:,.1f} frames/s (estimated) at {estimate['clock_mhz']:g} MHz; the bottleneck "
+        f"is {estimate['bottleneck']}: a frame every {estimate['interval_cycles']:,} cycles, first output after "
+        f"{estimate['latency_cycles']:,}."
+    )
+
+
+def _bands_note(estimate: dict) -> str:
+    fits = "fits at the high end of the bands" if estimate["fits"] else "does not fit at the high end of the bands"
+    return (
+        f"What {estimate['tool']} will report (C-synthesis) and what Vivado will make of it (post-synthesis), with "
+        f"10-90 % bands; the design {fits}."
+    )
+
+
 def _total_table(estimate: dict) -> Table:
-    """Total against available; what the layers don't use of the total is in the FIFOs."""
+    """C-synthesis against available; what the layers don't use of the total is in the FIFOs."""
     rows = []
     for kind, name in RESOURCES.items():
-        used, available, share = (estimate[key][kind] for key in ("total", "available", "share"))
+        used, available, share = (estimate[key][kind] for key in ("total", "available", "share_high"))
         fifos = used - sum(layer[kind] for layer in estimate["layers"])
-        verdict = "does not fit" if share > 1 else ""
-        rows.append([name, f"{used:,}", f"{fifos:,}", f"{available:,}", f"{share:.1%}", verdict])
-    return Table(["resource", "estimated", "of it FIFOs", "available", "share", ""], rows)
+        after = estimate["post_synthesis"]
+        rows.append(
+            [
+                name,
+                f"{used:,}",
+                _range(estimate["band"][kind]),
+                f"{fifos:,}",
+                f"{available:,}",
+                f"{share:.1%}",
+                "does not fit" if share > 1 else "",
+                f"{after['expected'][kind]:,}",
+                _range(after["band"][kind]),
+            ]
+        )
+    columns = ["resource", "C-synthesis", "10-90 %", "of it FIFOs", "available", "share, high end", ""]
+    return Table([*columns, "post-synthesis", "10-90 %"], rows)
+
+
+def _range(band: list[int] | tuple[int, int]) -> str:
+    low, high = band
+    return f"{low:,} - {high:,}"
 
 
 def _layer_table(layers: list[dict]) -> Table:
-    rows = [[_cell(layer[key]) for key in LAYER_COLUMNS] for layer in layers]
+    rows = [[_layer_cell(layer, key) for key in LAYER_COLUMNS] for layer in layers]
     return Table(list(LAYER_COLUMNS.values()), rows, text_columns=2)
+
+
+def _layer_cell(layer: dict, key: str) -> str:
+    if not key.endswith("_band"):
+        return _cell(layer[key])
+    low, high = layer["band"][key.removesuffix("_band")]
+    return f"{low / 1000:.1f}-{high / 1000:.1f}"
 
 
 def _cell(value: str | int) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from qmfn.config import DesignConfig
 from qmfn.hls import compare, compiler, convert, csim, project, readback
+from qmfn.hls.request import plan
 from qmfn.model.builder import quantised_network
 from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.mobilefacenet import normalise
@@ -27,7 +28,7 @@ def noise(config: DesignConfig, images: int, seed: int) -> np.ndarray:
 def written(config: DesignConfig, checkpoint: Checkpoint, folder: Path):
     """(Keras network, hls4ml graph) of a design, the project written and read back."""
     model = quantised_network(checkpoint)
-    request = convert.plan(config, checkpoint)
+    request = plan(config, checkpoint)
     with contextlib.redirect_stdout(io.StringIO()):
         graph = convert.convert(config, checkpoint, request, model, folder)
         project.write_project(graph, folder, folder)

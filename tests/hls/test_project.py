@@ -12,7 +12,8 @@ from helpers.designs import noise, written
 
 from qmfn.config import load_config
 from qmfn.errors import UserError
-from qmfn.hls import convert, project, readback
+from qmfn.hls import project, readback
+from qmfn.hls.request import plan
 from qmfn.hls.types import FixedType
 from qmfn.model.initial import design_checkpoint
 
@@ -33,7 +34,7 @@ def tiny(request, tmp_path_factory):
     checkpoint = design_checkpoint(config)
     folder = tmp_path_factory.mktemp("tiny")
     model, graph = written(config, checkpoint, folder)
-    return config, checkpoint, folder, model, graph, convert.plan(config, checkpoint)
+    return config, checkpoint, folder, model, graph, plan(config, checkpoint)
 
 
 def test_types_reuse_factors_and_strategies_stand_in_the_cpp(tiny):

@@ -1,0 +1,47 @@
+"""`calibrate`: refit the estimates to the shared synthesis data, measure them on held-out repositories, write it down."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from qmfn.cli import quiet_libraries, run_command
+
+COEFFICIENTS = Path(__file__).parents[1] / "estimate" / "coefficients.json"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and run; gives the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="calibrate.py",
+        description="Refit qmfn/estimate/coefficients.json; write accuracy tables and plots on held-out repositories.",
+        epilog="example: python scripts/calibrate.py",
+    )
+    parser.add_argument(
+        "--docs", type=Path, default=Path("docs/estimates"), metavar="DIR", help="where accuracy.md and plots go"
+    )
+    parser.add_argument("--coefficients", type=Path, default=COEFFICIENTS, metavar="FILE", help="where the fit goes")
+    return run_command(calibrate, parser.parse_args(arguments))
+
+
+def calibrate(arguments: argparse.Namespace) -> int:
+    """About a minute on one core."""
+    quiet_libraries()
+    from qmfn.estimate import calibration, figures
+    from qmfn.report import atomic_write_text
+    from qmfn.shared import shared_file
+
+    folder = shared_file("synthesis")
+    samples = calibration.select_layers(calibration.read_rows(folder / "layers.csv"))
+    samples += calibration.select_streams(calibration.read_rows(folder / "other_layers.csv"))
+    fitted = calibration.calibrate(samples, calibration.read_rows(folder / "designs.csv"))
+    held_out = calibration.cross_validate(samples)
+    text = figures.accuracy_page(held_out, fitted)
+    arguments.docs.mkdir(parents=True, exist_ok=True)
+    atomic_write_text(arguments.coefficients, json.dumps(calibration.as_json(fitted), indent=2) + "\n")
+    atomic_write_text(arguments.docs / "accuracy.md", text)
+    figures.plot_resources(held_out, arguments.docs / "held_out.png")
+    print(text)
+    return 0

@@ -1,0 +1,179 @@
+"""The plain description of a design from its config and checkpoint alone: no conversion, no hls4ml, no TensorFlow.
+
+Gives exactly what `describe` reads from the converted graph (`tests/estimate/test_from_config.py` compares the two), in
+a fraction of a second, so that a search can ask thousands of times. It follows what `qmfn.hls.convert` has hls4ml
+build: one hls4ml layer per row of `_nodes`, plus the clones that hls4ml puts behind a tensor with two readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from qmfn.config import DesignConfig
+from qmfn.estimate.design import Design, FifoDesign, LayerDesign
+from qmfn.hls.names import PROJECT_NAME
+from qmfn.hls.request import Request, plan
+from qmfn.hls.reuse import LayerHls
+from qmfn.hls.types import INPUT_TYPE, FixedType, LayerTypes
+from qmfn.model.checkpoint import Checkpoint
+from qmfn.model.mobilefacenet import INPUT, LayerSpec
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A layer as hls4ml numbers it. `tensor` is the network layer whose output this is, None inside of one."""
+
+    index: int
+    layer: LayerDesign
+    tensor: str | None
+
+
+def describe_design(config: DesignConfig, checkpoint: Checkpoint, request: Request | None = None) -> Design:
+    """The design that converting would give.
+
+    Args:
+        config: the design file.
+        checkpoint: its quantised network; only shapes, exponents and integers count.
+        request: types and HLS settings, where they are known already (`qmfn.hls.request.plan`).
+
+    Raises:
+        UserError: a setting can't be honoured.
+    """
+    request = request or plan(config, checkpoint)
+    numbered = list(_nodes(checkpoint, request))
+    readers = [name for layer in checkpoint.layers for name in (layer.source, layer.shortcut) if name]
+    next_index = max(index for index, _ in _numbered_names(checkpoint.layers)) + 1
+    layers, fifos = [], []
+    for node in numbered:
+        layers.append(node.layer)
+        if node is not numbered[-1]:  # HLS makes an AXI stream of the design's own output
+            fifos.append(_fifo(f"layer{node.index}_out", node.layer))
+        if node.tensor and readers.count(node.tensor) > 1:
+            clone = _clone(node.layer)
+            layers.append(clone)
+            fifos += [_fifo(f"layer{next_index}_cpy{copy}", clone) for copy in (1, 2)]
+            next_index += 1
+    return Design(
+        name=PROJECT_NAME,
+        backend=config.hls.backend,
+        part=config.hls.part,
+        clock_period_ns=config.hls.clock_period_ns,
+        io_type="io_stream",
+        layers=tuple(layers),
+        fifos=tuple(fifos),
+    )
+
+
+def _numbered_names(layers: tuple[LayerSpec, ...]) -> Iterator[tuple[int, str]]:
+    """(index, name) of every Keras layer: hls4ml counts from the input, requantisers that it then removes included."""
+    names = [INPUT]
+    for layer in layers:
+        if layer.padding:
+            names.append(f"{layer.name}_pad")
+        names += [layer.name, f"{layer.name}_prelu" if layer.prelu else f"{layer.name}_quant"]
+    return enumerate(names, start=1)
+
+
+def _nodes(checkpoint: Checkpoint, request: Request) -> Iterator[_Node]:
+    """Every hls4ml layer in dataflow order, clones left out."""
+    indices = {name: index for index, name in _numbered_names(checkpoint.layers)}
+    outputs = {INPUT: INPUT_TYPE}
+    for layer in checkpoint.layers:
+        types, source = request.types[layer.name], outputs[layer.source]
+        outputs[layer.name] = types.output
+        if layer.kind == "add":
+            yield _Node(indices[layer.name], _add(layer, source, types.output), layer.name)
+            continue
+        if layer.padding:
+            yield _Node(indices[f"{layer.name}_pad"], _padding(layer, source), None)
+        hls, integers = request.hls[layer.name], checkpoint.integers[layer.name]
+        convolution = _convolution(layer, source, types, hls, integers["kernel"])
+        yield _Node(indices[layer.name], convolution, None if layer.prelu else layer.name)
+        if layer.prelu:
+            prelu = _prelu(layer, types, hls, integers["slope"])
+            yield _Node(indices[prelu.name], prelu, layer.name)
+
+
+def _pixelwise(name: str, kind: str, size: int, channels: int, source: FixedType, result: FixedType) -> LayerDesign:
+    """A layer whose output has the shape of its input."""
+    return LayerDesign(
+        name=name,
+        kind=kind,
+        in_height=size,
+        in_width=size,
+        in_channels=channels,
+        out_height=size,
+        out_width=size,
+        out_channels=channels,
+        input_bits=source.width,
+        result_bits=result.width,
+        requantises=result.requantises,
+    )
+
+
+def _add(layer: LayerSpec, source: FixedType, output: FixedType) -> LayerDesign:
+    return _pixelwise(layer.name, "add", layer.out_size, layer.out_channels, source, output)
+
+
+def _padding(layer: LayerSpec, source: FixedType) -> LayerDesign:
+    size = layer.in_size + 2 * layer.padding
+    inside = _pixelwise(f"{layer.name}_pad", "zero_padding", layer.in_size, layer.in_channels, source, source)
+    return replace(inside, out_height=size, out_width=size)
+
+
+def _convolution(
+    layer: LayerSpec, source: FixedType, types: LayerTypes, hls: LayerHls, kernel: np.ndarray
+) -> LayerDesign:
+    in_size = layer.in_size + 2 * layer.padding
+    pointwise = layer.kind == "conv" and layer.kernel == 1
+    return LayerDesign(
+        name=layer.name,
+        kind="pointwise" if pointwise else layer.kind,
+        in_height=in_size,
+        in_width=in_size,
+        in_channels=layer.in_channels,
+        out_height=layer.out_size,
+        out_width=layer.out_size,
+        out_channels=layer.out_channels,
+        input_bits=source.width,
+        result_bits=types.result.width,
+        kernel=layer.kernel,
+        stride=layer.stride,
+        reuse_factor=hls.reuse_factor,
+        strategy=hls.strategy.lower(),
+        weight_bits=types.weight.width,
+        bias_bits=types.bias.width,
+        accumulator_bits=types.accum.width,
+        weights=kernel.size,
+        biases=layer.out_channels,
+        zero_weights=int(np.sum(kernel == 0)),
+        requantises=types.result.requantises,
+    )
+
+
+def _prelu(layer: LayerSpec, types: LayerTypes, hls: LayerHls, slope: np.ndarray) -> LayerDesign:
+    inside = _pixelwise(
+        f"{layer.name}_prelu", "prelu", layer.out_size, layer.out_channels, types.result, types.output
+    )
+    return replace(
+        inside,
+        reuse_factor=hls.prelu_reuse_factor,
+        weight_bits=types.slope.width,
+        weights=slope.size,
+        zero_weights=int(np.sum(slope == 0)),
+    )
+
+
+def _clone(producer: LayerDesign) -> LayerDesign:
+    result = FixedType(producer.result_bits, 0, producer.requantises)
+    return _pixelwise(
+        f"clone_{producer.name}", "clone", producer.out_height, producer.out_channels, result, result
+    )
+
+
+def _fifo(name: str, layer: LayerDesign) -> FifoDesign:
+    """hls4ml gives a stream the depth of a whole feature map."""
+    return FifoDesign(name, layer.output_pixels, layer.out_channels * layer.result_bits, layer.out_channels)

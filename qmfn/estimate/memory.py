@@ -1,0 +1,88 @@
+"""What memories and FIFOs cost: pure functions of depth and width, usable for any dataflow.
+
+Sources: UG573 and UG473 (shapes of a RAMB18), UG573 (UltraRAM 4,096 x 72), UG574 (a LUT is a 64 x 1 RAM), and the
+rules that `synthesis/memories.csv` and `synthesis/fifos.csv` of the shared data follow.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+
+RAMB18_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+"""(depth, width) that one BRAM_18K can be."""
+
+LUTRAM_BITS = 1024
+"""Bits up to which HLS, left alone, keeps a memory out of block RAM."""
+
+LUT_OF_PARTIAL_FIFO = 60
+
+
+def ramb18(depth: int, width: int) -> int:
+    """BRAM_18K of a `depth` x `width` memory in its best shape: ceil(depth / words) * ceil(width / bits)."""
+    return min(ceil(depth / words) * ceil(width / bits) for words, bits in RAMB18_SHAPES)
+
+
+def uram(depth: int, width: int) -> int:
+    """UltraRAM blocks of a `depth` x `width` memory: ceil(width / 72) * ceil(depth / 4096)."""
+    return ceil(width / 72) * ceil(depth / 4096)
+
+
+def lutram_luts(depth: int, width: int) -> int:
+    """LUT of a `depth` x `width` memory in distributed RAM, one LUT per 64 x 1; its read multiplexers not counted."""
+    return ceil(depth / 64) * width
+
+
+def weight_rom_bram(depth: int, width: int, pinned: bool) -> int:
+    """BRAM_18K of a weight ROM as HLS makes it; `pinned`: the source asks for block RAM, however small.
+
+    Shapes below 4,096 words are those of the reports: HLS never picks 4,096 x 4 for a ROM.
+    """
+    if not pinned and depth * width <= LUTRAM_BITS:
+        return 0
+    shapes = RAMB18_SHAPES[:3]
+    return min(ceil(depth / words) * ceil(width / bits) for words, bits in shapes)
+
+
+def index_rom_bram(depth: int, width: int) -> int:
+    """BRAM_18K of the ROM of output indices that a reuse factor above the inputs needs: LUT up to 2,048 bits."""
+    return 0 if depth * width <= 2 * LUTRAM_BITS else weight_rom_bram(depth, width, pinned=True)
+
+
+def line_buffer(length: int, width: int, registers: int, family: str) -> tuple[int, int]:
+    """(LUT, FF) of `registers` shift registers, `length` words of `width` bits each, as C-synthesis counts them.
+
+    Kintex UltraScale: two bits per LUT up to 16 words, above that one bit per LUT and 32 words; all other families 32
+    LUT per started 32 words and 64 FF, whatever the width (`memories.csv`, `ap_shift_reg` of stock convolutions).
+    """
+    if family == "Kintex UltraScale":
+        each = ceil(width / 2) if length <= 16 else width * ceil(length / 32)
+        return registers * each, 0
+    return registers * 32 * ceil(length / 32), registers * 64
+
+
+def fifo_bram(depth: int, width: int) -> int:
+    """BRAM_18K of a FIFO in the deepest-fitting RAMB18 shape; FIFOs use no 512 x 36 (`fifos.csv`)."""
+    for words, bits in RAMB18_SHAPES[1:]:
+        if depth <= words:
+            return ceil(width / bits)
+    return ceil(depth / RAMB18_SHAPES[-1][0]) * width
+
+
+def vivado_fifo(depth: int, width: int) -> tuple[int, int, int]:
+    """(LUT, FF, BRAM_18K) of one FIFO of Vivado HLS: in block RAM iff it holds more than 512 bits.
+
+    FF from `fifos.csv`, LUT from the FIFO totals of `designs.csv`.
+    """
+    if depth * width <= 512:
+        return 15 + width, 6, 0
+    return LUT_OF_PARTIAL_FIFO + width, 20 + width, fifo_bram(depth, width)
+
+
+def vitis_fifo(depth: int, width: int) -> tuple[int, int, int]:
+    """(LUT, FF, BRAM_18K) of one FIFO of Vitis HLS: in block RAM iff deeper than 2 and above 1,024 bits.
+
+    `fifos.csv` agrees in every row but those on xcvu13p and xcu250, where more stays out of block RAM.
+    """
+    if depth > 2 and depth * width > LUTRAM_BITS:
+        return LUT_OF_PARTIAL_FIFO, 160, fifo_bram(depth, width)
+    return LUT_OF_PARTIAL_FIFO, 99, 0

@@ -1,0 +1,8 @@
+"""Refit the estimates to the shared synthesis data; see --help."""
+
+import sys
+
+from qmfn.commands.calibrate import main
+
+if __name__ == "__main__":
+    sys.exit(main())

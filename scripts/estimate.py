@@ -1,0 +1,8 @@
+"""Estimate a design without converting it; see --help."""
+
+import sys
+
+from qmfn.commands.estimate import main
+
+if __name__ == "__main__":
+    sys.exit(main())
