@@ -85,9 +85,14 @@ def is_accepted(sample: Sample) -> bool:
 
 
 def select_streams(rows: Iterable[Row]) -> list[Sample]:
-    """Stock io_stream ReLUs and zero paddings of `other_layers.csv`: what add, clone and PReLU are likened to."""
-    chosen = [row for row in rows if row["stock"] == "yes" and row["io_type"] == "io_stream"]
-    return [stream_sample(row) for row in chosen if row["kind"] in ("relu", "zeropad2d_cl") and row["in_bits"]]
+    """Stock io_stream ReLUs and zero paddings of `other_layers.csv`: what add, clone and PReLU are likened to.
+
+    A ReLU's channels are its values / trips of its loop. A ReLU has neither table nor multiplier: one row that has
+    both is another activation under that name.
+    """
+    chosen = [row for row in rows if row["stock"] == "yes" and row["io_type"] == "io_stream" and row["in_bits"]]
+    relus = [row for row in chosen if row["kind"] == "relu" and not _number(row, "n_mem")]
+    return [stream_sample(row) for row in relus + [row for row in chosen if row["kind"] == "zeropad2d_cl"]]
 
 
 def layer_sample(row: Row) -> Sample:

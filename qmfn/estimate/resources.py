@@ -68,6 +68,9 @@ def layer_resources(
         return round(known + sum(weights[name] * value for name, value in terms(layer, tool, periods).items()))
 
     lut_terms, ff_terms = TERMS[group]
+    if layer.kind in MATRIX_KINDS:  # the rows of the reports do not round, so the ReLU's coefficients serve
+        stream = fitted.terms["stream"]["lut"]
+        known_lut += sum(stream[name] * value for name, value in requantisation_terms(layer).items() if value)
     return Resources(
         lut=sum_of(lut_terms, known_lut, "lut"),
         ff=sum_of(ff_terms, known_ff, "ff"),
@@ -226,21 +229,30 @@ def constant_width(layer: LayerDesign) -> str:
     return "narrow" if layer.weight_bits <= 10 else "wide"
 
 
+def requantisation_terms(layer: LayerDesign) -> Terms:
+    """LUT to round and saturate the values of a pixel: adder and comparison, longer the more bits are dropped."""
+    values = layer.out_channels * layer.requantises
+    wide = layer.accumulator_bits or layer.input_bits
+    return {"requantised values": values, "dropped bits": values * max(0, wide - layer.result_bits)}
+
+
 def stream_lut_terms(layer: LayerDesign, _tool: Tool, _periods: float) -> Terms:
-    """LUT of a layer that works on a pixel per cycle: control, hand-over, rounding and saturating, adders."""
-    values = layer.out_channels
-    computes = layer.kind in ("prelu", "activation", "add")
+    """LUT of a layer that works on a pixel per cycle: control, hand-over, rounding and saturating.
+
+    Padding and clone pass values on, so what their type rounds has been rounded before.
+    """
+    passes_on = layer.kind in ("clone", "other")
     return {
         "layer": 1,
-        "values": values,
-        "requantised values": values * (computes and layer.requantises),
-        "input bits": values * layer.input_bits,
+        "values": layer.out_channels,
+        "input bits": layer.out_channels * layer.input_bits,
+        **{name: value * (not passes_on) for name, value in requantisation_terms(layer).items()},
     }
 
 
-def stream_ff_terms(layer: LayerDesign, _tool: Tool, _periods: float) -> Terms:
-    """FF of a layer that works on a pixel per cycle: control, and a register per bit of a pixel."""
-    return {"layer": 1, "output bits": layer.out_channels * layer.result_bits}
+def stream_ff_terms(layer: LayerDesign, _tool: Tool, periods: float) -> Terms:
+    """FF of a layer that works on a pixel per cycle: control, and its values once per further clock period."""
+    return {"layer": 1, "staged input bits": layer.out_channels * layer.input_bits * max(0.0, periods - 1)}
 
 
 def padding_lut_terms(layer: LayerDesign, tool: Tool, _periods: float) -> Terms:
