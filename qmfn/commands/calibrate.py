@@ -1,4 +1,4 @@
-"""`calibrate`: refit the estimates to the shared synthesis data, measure them on held-out repositories, write it down."""
+"""`calibrate`: refit the estimates to the shared synthesis data and measure them on held-out repositories."""
 
 from __future__ import annotations
 

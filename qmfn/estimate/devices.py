@@ -2,7 +2,8 @@
 
 Takes a part as hls4ml and the vendor tools spell it, with or without package and speed grade; gives a
 `Device`. The numbers in `devices.csv` are those of the AMD data sheet in its column `source`; a block RAM of
-36 Kbit counts as two BRAM_18K. `clock_mhz` alone is no data sheet value: it is a clock that HLS designs
+36 Kbit counts as two BRAM_18K. `checked` says what else states the same five counts: the line "Available" of a
+C-synthesis report for the part, or nothing. `clock_mhz` alone is no data sheet value: it is a clock that HLS designs
 usually close timing at.
 """
 
@@ -23,7 +24,7 @@ PACKAGE_AND_GRADE = re.compile(r"(-?[a-z]{3,4}\d{3,4})?(-\d[a-z]{0,2})?(-[a-z])?
 
 @dataclass(frozen=True)
 class Device:
-    """One FPGA. Counts are of the whole device; `clock_mhz` is a typical clock in MHz."""
+    """One FPGA. Counts are of the whole device, over all its dies; `clock_mhz` is a typical clock in MHz."""
 
     part: str
     board: str
@@ -35,6 +36,7 @@ class Device:
     uram: int
     clock_mhz: int
     source: str
+    checked: str
 
 
 @cache

@@ -124,6 +124,7 @@ def plot_resources(held_out: Sequence[HeldOut], path: Path) -> None:
         panel.plot([0, limit], [0, limit], color="grey", linewidth=0.8)
         panel.set(xscale="symlog", yscale="symlog", title=NAMES[quantity], xlabel="reported")
     panels[0].set_ylabel("estimated, repository held out")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    entries = panels[0].get_legend_handles_labels()
+    figure.legend(*entries, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     figure.savefig(path, dpi=80)
     pyplot.close(figure)

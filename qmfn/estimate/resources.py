@@ -68,9 +68,9 @@ def layer_resources(
         return round(known + sum(weights[name] * value for name, value in terms(layer, tool, periods).items()))
 
     lut_terms, ff_terms = TERMS[group]
-    if layer.kind in MATRIX_KINDS:  # the rows of the reports do not round, so the ReLU's coefficients serve
+    if layer.kind in MATRIX_KINDS and layer.requantises:  # no row of the reports rounds: the ReLU's coefficients serve
         stream = fitted.terms["stream"]["lut"]
-        known_lut += sum(stream[name] * value for name, value in requantisation_terms(layer).items() if value)
+        known_lut += sum(stream[name] * value for name, value in requantisation_terms(layer).items())
     return Resources(
         lut=sum_of(lut_terms, known_lut, "lut"),
         ff=sum_of(ff_terms, known_ff, "ff"),

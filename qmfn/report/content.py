@@ -20,13 +20,14 @@ LAYER_COLUMNS = {
     "lut": "LUT",
     "lut_band": "10-90 %",
     "ff": "FF",
-    "ff_band": "10-90 %",
     "dsp": "DSP",
     "bram_18k": "BRAM",
     "activation_bits": "act",
     "accumulator_bits": "acc",
 }
-"""Key of a layer estimate -> column heading; act and acc are widths in bits, bands in thousands."""
+"""Key of a layer estimate -> column heading; act and acc are widths in bits, the band in thousands. Those of the other
+resources are in report.json.
+"""
 
 FOOTPRINT_PARTS = {
     "weight_bits": "weights",
@@ -149,7 +150,7 @@ def _estimate(estimate: dict | None, fifo: dict | None) -> list[Section]:
         Section("Resources (estimated)", [_speed(estimate), _bands_note(estimate), *totals], _total_table(estimate)),
         Section(
             "Layers (estimated)",
-            ["C-synthesis; cycles are per frame, bands in thousands, act and acc bits of one value."],
+            ["C-synthesis; cycles are per frame, the band of LUT in thousands, act and acc bits of one value."],
             _layer_table(estimate["layers"]),
         ),
     ]
@@ -172,7 +173,7 @@ def _bands_note(estimate: dict) -> str:
 
 
 def _total_table(estimate: dict) -> Table:
-    """C-synthesis against available; what the layers don't use of the total is in the FIFOs."""
+    """C-synthesis, the FIFOs' part of it, and the share of the device at the band's high end; then post-synthesis."""
     rows = []
     for kind, name in RESOURCES.items():
         used, available, share = (estimate[key][kind] for key in ("total", "available", "share_high"))
@@ -191,13 +192,13 @@ def _total_table(estimate: dict) -> Table:
                 _range(after["band"][kind]),
             ]
         )
-    columns = ["resource", "C-synthesis", "10-90 %", "of it FIFOs", "available", "share, high end", ""]
+    columns = ["resource", "C-synthesis", "10-90 %", "FIFOs", "available", "high share", ""]
     return Table([*columns, "post-synthesis", "10-90 %"], rows)
 
 
 def _range(band: list[int] | tuple[int, int]) -> str:
     low, high = band
-    return f"{low:,} - {high:,}"
+    return f"{low:,}-{high:,}"
 
 
 def _layer_table(layers: list[dict]) -> Table:

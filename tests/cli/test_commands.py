@@ -21,7 +21,7 @@ from qmfn.model.mobilefacenet import architecture
 from qmfn.model.parameters import random_parameters
 from qmfn.report import SECTIONS
 
-COMMANDS = ("convert", "train", "evaluate", "search_bits")
+COMMANDS = ("convert", "train", "evaluate", "search_bits", "estimate")
 
 
 @pytest.fixture(scope="session")

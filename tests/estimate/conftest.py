@@ -1,16 +1,13 @@
-"""Rows of the shared synthesis data as `LayerDesign`, and small networks to describe."""
+"""Rows of the shared synthesis data, and the fit in the repository."""
 
 from __future__ import annotations
 
-import csv
-import os
-from pathlib import Path
-
 import pytest
 
-from qmfn.estimate import LayerDesign
-
-SHARED = Path(os.environ.get("QMFN_SHARED", Path(__file__).parents[3] / "shared"))
+from qmfn.errors import UserError
+from qmfn.estimate import calibration
+from qmfn.estimate.coefficients import coefficients
+from qmfn.shared import shared_file
 
 
 @pytest.fixture(scope="session")
@@ -18,52 +15,27 @@ def synthesis():
     """name -> rows of synthesis/name.csv as dicts of text; skips where the shared data is absent."""
 
     def rows(name: str) -> list[dict[str, str]]:
-        path = SHARED / "synthesis" / f"{name}.csv"
-        if not path.exists():
-            pytest.skip(f"{path} is absent; QMFN_SHARED names the folder of the shared data")
-        with path.open(encoding="utf-8") as table:
-            return list(csv.DictReader(table))
+        try:
+            return calibration.read_rows(shared_file(f"synthesis/{name}.csv"))
+        except UserError as error:
+            pytest.skip(str(error))
 
     return rows
 
 
 @pytest.fixture(scope="session")
-def stock_convolutions(synthesis) -> list[tuple[dict[str, str], LayerDesign]]:
-    """(report row, layer) of every stock io_stream Conv2D."""
-    rows = synthesis("layers")
-    return [
-        (row, _convolution(row))
-        for row in rows
-        if row["stock"] == "yes" and row["kind"] == "conv2d" and row["io_type"] == "io_stream"
-    ]
-
-
-def _convolution(row: dict[str, str]) -> LayerDesign:
-    def number(column: str) -> int:
-        return int(row[column])
-
-    return LayerDesign(
-        name=row["config"],
-        kind="conv",
-        in_height=number("in_h"),
-        in_width=number("in_w"),
-        in_channels=number("in_c"),
-        out_height=number("out_h"),
-        out_width=number("out_w"),
-        out_channels=number("out_c"),
-        kernel=number("k_h"),
-        stride=number("stride_h"),
-        reuse_factor=number("reuse_factor"),
-        strategy=row["strategy"],
-        input_bits=number("in_bits"),
-        weight_bits=number("w_bits"),
-        accumulator_bits=number("accum_bits"),
-        result_bits=number("out_bits"),
-        zero_weights=number("n_zeros"),
-    )
+def layer_samples(synthesis) -> list[calibration.Sample]:
+    """Every row of layers.csv that is fitted to."""
+    return calibration.select_layers(synthesis("layers"))
 
 
 @pytest.fixture(scope="session")
-def backend_of():
-    """Report row -> name of the hls4ml backend whose tool wrote it."""
-    return lambda row: row["tool"].removesuffix(" HLS")
+def samples(synthesis, layer_samples) -> list[calibration.Sample]:
+    """Every row that is fitted to."""
+    return layer_samples + calibration.select_streams(synthesis("other_layers"))
+
+
+@pytest.fixture(scope="session")
+def fitted():
+    """The coefficients in the repository."""
+    return coefficients()

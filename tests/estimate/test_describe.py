@@ -135,12 +135,12 @@ def test_io_parallel_is_refused(convert):
 
 
 def test_a_layer_without_formulas_is_refused(tmp_path):
-    network = tf.keras.Sequential([tf.keras.layers.Dense(2, name="logits", input_shape=(4,))])
+    network = tf.keras.Sequential([tf.keras.layers.GlobalAveragePooling2D(name="pool", input_shape=(4, 4, 2))])
     config = hls4ml.utils.config_from_keras_model(network, granularity="name", backend="Vitis")
     graph = hls4ml.converters.convert_from_keras_model(
         network, hls_config=config, backend="Vitis", io_type="io_stream", output_dir=str(tmp_path)
     )
-    with pytest.raises(UserError, match="logits is a Dense"):
+    with pytest.raises(UserError, match="pool is a GlobalPooling2D"):
         describe(graph)
 
 

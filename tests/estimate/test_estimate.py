@@ -9,9 +9,11 @@ from qmfn.errors import UserError
 from qmfn.estimate import Design, FifoDesign, LayerDesign, estimate
 
 LAYER_KEYS = {
-    "layer", "kind", "reuse_factor", "multipliers", "cycles", "lut", "ff", "dsp", "bram_18k", "uram",
-    "weight_bits", "activation_bits", "accumulator_bits",
+    "layer", "kind", "reuse_factor", "multipliers", "cycles", "hls_latency_cycles", "first_output_cycles",
+    "lut", "ff", "dsp", "bram_18k", "uram", "weight_bits", "activation_bits", "accumulator_bits", "band",
+    "post_synthesis",
 }  # fmt: skip
+KINDS = ("lut", "ff", "dsp", "bram_18k", "uram")
 
 
 def conv(name: str, reuse_factor: int) -> LayerDesign:
@@ -48,9 +50,10 @@ def design(layers: int = 3, part: str = "xczu7ev-ffvc1156-2-e") -> Design:
 
 def test_the_slowest_layer_sets_the_frame_rate():
     found = estimate(design())
-    cycles = 196 * (192 + 5) + 1
     assert found.bottleneck == "layer2"
-    assert found.frames_per_second == pytest.approx(200e6 / cycles)
+    assert 196 * 192 < found.interval_cycles < 196 * 202
+    assert found.frames_per_second == pytest.approx(200e6 / found.interval_cycles)
+    assert found.latency_cycles < found.interval_cycles  # a pointwise layer answers its first pixel
 
 
 def test_totals_are_layers_plus_fifos_and_shares_are_of_the_device():
@@ -76,8 +79,48 @@ def test_the_report_sections_are_json_with_the_agreed_keys():
     assert sections["fifo"] == {"count": 2, "bits": 2 * 196 * 1024}
     assert set(sections["estimate"]["layers"][0]) == LAYER_KEYS
     assert set(sections["estimate"]) == {
-        "layers", "total", "available", "share", "frames_per_second", "bottleneck", "clock_mhz",
+        "tool", "layers", "total", "band", "post_synthesis", "available", "share", "share_high", "fits",
+        "interval_cycles", "latency_cycles", "frames_per_second", "bottleneck", "clock_mhz",
     }  # fmt: skip
+    assert set(sections["estimate"]["layers"][0]["post_synthesis"]) == {"expected", "band"}
+
+
+def test_an_estimate_lies_in_its_band():
+    found = estimate(design())
+    for kind in KINDS:
+        low, high = found.band[kind]
+        assert low <= found.total[kind] <= high
+        for layer in found.layers:
+            assert layer.band[kind][0] <= getattr(layer, kind) <= layer.band[kind][1]
+    assert found.band["lut"][0] < found.total["lut"] < found.band["lut"][1]
+
+
+def test_post_synthesis_is_less_lut_than_c_synthesis():
+    found = estimate(design())
+    low, high = found.post_synthesis.band["lut"]
+    assert low < found.post_synthesis.expected["lut"] < high
+    assert found.post_synthesis.expected["lut"] < found.total["lut"]
+
+
+def test_the_verdict_uses_the_high_end_of_the_band():
+    found = estimate(design(part="xc7z020"))
+    kinds = [kind for kind in KINDS if found.band[kind][1] > found.available[kind]]
+    assert found.fits == (not kinds)
+    assert found.share_high["lut"] == found.band["lut"][1] / 53_200
+    between = estimate(design(layers=2, part="xcku040"))
+    assert between.share["lut"] < 1 < between.share_high["lut"]
+    assert not between.fits
+
+
+def test_the_tool_version_can_be_given():
+    assert estimate(design(), "2022.2").tool == "Vitis HLS 2022.2"
+    with pytest.raises(UserError, match="newest"):
+        estimate(design(), "newest")
+
+
+def test_a_design_without_layers_is_refused():
+    with pytest.raises(UserError, match="no layers"):
+        estimate(design(layers=0))
 
 
 def test_an_unknown_part_is_an_error_of_the_user():

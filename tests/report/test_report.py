@@ -26,6 +26,7 @@ def layer(name: str) -> dict:
         "weight_bits": 1_048_576,
         "activation_bits": 4,
         "accumulator_bits": 16,
+        "band": dict.fromkeys(KINDS, [98_765, 234_567]),
     }
 
 
@@ -56,9 +57,19 @@ def result() -> dict:
         "csim": {"convert_seconds": 31.25, "compile_seconds": 22.5, "images_per_second": 3.4},
         "estimate": {
             "layers": [layer("bottleneck15_depthwise_prelu"), layer("conv1")],
+            "tool": "Vitis HLS 2023.1",
             "total": dict.fromkeys(KINDS, 250_000),
+            "band": dict.fromkeys(KINDS, [200_000, 300_000]),
+            "post_synthesis": {
+                "expected": dict.fromkeys(KINDS, 125_000),
+                "band": dict.fromkeys(KINDS, [60_000, 180_000]),
+            },
             "available": dict.fromkeys(KINDS, 200_000) | {"lut": 1_000_000},
             "share": dict.fromkeys(KINDS, 1.25) | {"lut": 0.25},
+            "share_high": dict.fromkeys(KINDS, 1.5) | {"lut": 0.3},
+            "fits": False,
+            "interval_cycles": 663_349,
+            "latency_cycles": 1_234_567,
             "frames_per_second": 301.5,
             "bottleneck": "conv1",
             "clock_mhz": 200.0,
@@ -117,15 +128,17 @@ def test_a_result_without_counted_values_is_not_called_bit_exact(result):
 def test_what_does_not_fit_is_marked(result, tmp_path):
     write_report(result, tmp_path)
     lines = (tmp_path / "report.md").read_text().splitlines()
-    assert "| DSP | 250,000 | 3,088 | 200,000 | 125.0% | does not fit |" in lines
-    assert "| LUT | 250,000 | 3,088 | 1,000,000 | 25.0% |  |" in lines
-    assert printed(result).count("does not fit") == 4
+    band, after = "200,000-300,000", "125,000 | 60,000-180,000"
+    assert f"| DSP | 250,000 | {band} | 3,088 | 200,000 | 150.0% | does not fit | {after} |" in lines
+    assert f"| LUT | 250,000 | {band} | 3,088 | 1,000,000 | 30.0% |  | {after} |" in lines
+    assert printed(result).count("does not fit") == 4 + 1  # and the sentence above the table
 
 
 def test_every_estimate_is_labelled_estimated(result, tmp_path):
     write_report(result, tmp_path)
     for text in ((tmp_path / "report.md").read_text(), printed(result)):
-        assert "301.5 frames/s (estimated); the bottleneck is conv1." in text
+        assert "301.5 frames/s (estimated) at 200 MHz; the bottleneck is conv1" in " ".join(text.split())
+        assert "C-synthesis" in text and "post-synthesis" in text
         assert "Resources (estimated)" in text and "Layers (estimated)" in text
         assert "139 FIFOs between the layers hold 103.90 Mbit" in text
 
@@ -134,7 +147,7 @@ def test_the_terminal_report_fits_120_columns_without_cutting_numbers(result):
     text = printed(result)
     assert max(map(len, text.splitlines())) <= 120
     row = next(line for line in text.splitlines() if line.startswith("bottleneck15_depthwise_prelu"))
-    assert "12,345,678" in row and "1,048,576" in row
+    assert "12,345,678" in row and "98.8-234.6" in row
 
 
 def test_brackets_in_values_are_printed_as_they_are(result):
