@@ -38,7 +38,8 @@ def calibrate(arguments: argparse.Namespace) -> int:
     samples += calibration.select_streams(calibration.read_rows(folder / "other_layers.csv"))
     fitted = calibration.calibrate(samples, calibration.read_rows(folder / "designs.csv"))
     held_out = calibration.cross_validate(samples)
-    text = figures.accuracy_page(held_out, fitted)
+    layers = [calibration.without_lone_rules(sample) for sample in samples if sample.group in ("resource", "unrolled")]
+    text = figures.accuracy_page(held_out, calibration.cross_validate(layers), fitted)
     arguments.docs.mkdir(parents=True, exist_ok=True)
     atomic_write_text(arguments.coefficients, json.dumps(calibration.as_json(fitted), indent=2) + "\n")
     atomic_write_text(arguments.docs / "accuracy.md", text)

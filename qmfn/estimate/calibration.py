@@ -79,6 +79,19 @@ def select_layers(rows: Iterable[Row]) -> list[Sample]:
     ]
 
 
+def without_lone_rules(sample: Sample) -> Sample:
+    """The sample as if its tools were those before or after: no rule that rests on a single repository applies.
+
+    Those are the serial window of hls4ml 0.7 and the fused products of Vitis HLS 2024.2.
+    """
+    tool = sample.tool
+    if tool.shifts_window_serially:
+        tool = replace(tool, hls4ml="0.8.0")
+    if tool.fuses_narrow_products:
+        tool = replace(tool, version="2024.1")
+    return replace(sample, tool=tool)
+
+
 def is_accepted(sample: Sample) -> bool:
     """Whether a row counts for the accuracy that is asked for: the Resource strategy, whatever the reuse factor."""
     return sample.strategy == "resource"

@@ -22,8 +22,12 @@ def is_folded(held_out: HeldOut) -> bool:
     return is_accepted(held_out.sample) and held_out.sample.group == "resource"
 
 
-def accuracy_page(held_out: Sequence[HeldOut], fitted: Coefficients) -> str:
-    """Markdown: accuracy by selection of rows and by repository, bands, factors after synthesis."""
+def accuracy_page(held_out: Sequence[HeldOut], without_lone_rules: Sequence[HeldOut], fitted: Coefficients) -> str:
+    """Markdown: accuracy by selection of rows and by repository, bands, factors after synthesis.
+
+    Args:
+        without_lone_rules: the same rows, estimated without the rules that rest on one repository.
+    """
     layers = [h for h in held_out if h.sample.group in ("resource", "unrolled")]
     strategy = [h for h in layers if is_accepted(h.sample)]
     folded = [h for h in layers if is_folded(h)]
@@ -33,6 +37,8 @@ def accuracy_page(held_out: Sequence[HeldOut], fitted: Coefficients) -> str:
         "of these Conv1D": [h for h in folded if h.sample.layer.kernel_rows],
         "of these Dense": [h for h in folded if h.sample.layer.kind == "dense"],
         "Resource, any reuse factor": strategy,
+        "Resource, reuse factor above 1, no lone rules": [h for h in without_lone_rules if is_folded(h)],
+        "Resource, any reuse factor, no lone rules": [h for h in without_lone_rules if is_accepted(h.sample)],
         "constant weights (Latency, or reuse factor 1)": [h for h in layers if h.sample.group == "unrolled"],
     }
     repositories = sorted({h.sample.repository for h in folded})

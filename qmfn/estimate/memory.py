@@ -14,7 +14,8 @@ RAMB18_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384,
 LUTRAM_BITS = 1024
 """Bits up to which HLS, left alone, keeps a memory out of block RAM."""
 
-LUT_OF_PARTIAL_FIFO = 60
+FIFO_LUT = 60
+"""LUT of the control of a FIFO, from the FIFO totals of `designs.csv`."""
 
 
 def ramb18(depth: int, width: int) -> int:
@@ -75,7 +76,7 @@ def vivado_fifo(depth: int, width: int) -> tuple[int, int, int]:
     """
     if depth * width <= 512:
         return 15 + width, 6, 0
-    return LUT_OF_PARTIAL_FIFO + width, 20 + width, fifo_bram(depth, width)
+    return FIFO_LUT + width, 20 + width, fifo_bram(depth, width)
 
 
 def vitis_fifo(depth: int, width: int) -> tuple[int, int, int]:
@@ -84,5 +85,5 @@ def vitis_fifo(depth: int, width: int) -> tuple[int, int, int]:
     `fifos.csv` agrees in every row but those on xcvu13p and xcu250, where more stays out of block RAM.
     """
     if depth > 2 and depth * width > LUTRAM_BITS:
-        return LUT_OF_PARTIAL_FIFO, 160, fifo_bram(depth, width)
-    return LUT_OF_PARTIAL_FIFO, 99, 0
+        return FIFO_LUT, 160, fifo_bram(depth, width)
+    return FIFO_LUT, 99, 0

@@ -60,6 +60,12 @@ def test_the_coefficients_in_the_repository_are_those_of_the_data(samples):
             assert kept["terms"][group][kind] == pytest.approx(terms, rel=1e-3, abs=1e-3)
 
 
+def test_without_lone_rules_no_tool_has_one(layer_samples):
+    tools = [calibration.without_lone_rules(sample).tool for sample in layer_samples]
+    assert not any(tool.shifts_window_serially or tool.fuses_narrow_products for tool in tools)
+    assert any(sample.tool.fuses_narrow_products for sample in layer_samples)
+
+
 def test_weighted_quantiles_count_weight_instead_of_rows():
     values, weights = np.array([3.0, 1.0, 2.0]), np.array([8.0, 1.0, 1.0])
     assert weighted_quantiles(values, weights) == [1.0, 3.0, 3.0]
@@ -71,7 +77,7 @@ def test_bounds_scale_what_lies_above_the_offset():
 
 
 def test_the_page_has_every_repository_and_the_plot_is_small(held_out, fitted, tmp_path):
-    text = figures.accuracy_page(held_out, fitted)
+    text = figures.accuracy_page(held_out, held_out, fitted)
     for h in held_out:
         assert h.sample.repository.removeprefix("github.com/") in text
     figures.plot_resources(held_out, tmp_path / "held_out.png")
