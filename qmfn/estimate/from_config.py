@@ -2,7 +2,8 @@
 
 Gives exactly what `describe` reads from the converted graph (`tests/estimate/test_from_config.py` compares the two), in
 a fraction of a second, so that a search can ask thousands of times. It follows what `qmfn.hls.convert` has hls4ml
-build: one hls4ml layer per row of `_nodes`, plus the clones that hls4ml puts behind a tensor with two readers.
+build: one hls4ml layer per row of `_nodes`, plus the clones that hls4ml puts behind a tensor with two readers. A layer
+that conversion adds goes into `_numbered_names`, in Keras' order, and into `_nodes`, if hls4ml keeps it.
 """
 
 from __future__ import annotations

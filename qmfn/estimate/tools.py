@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from qmfn.errors import UserError
 
 NEWEST_COVERED = {"Vitis": "2023.1", "Vivado": "2020.1"}
-"""Newest version per backend that more than one layer shape of the reports was synthesised with and that binds
-multiplications like its predecessors; Vitis HLS 2024.2 is known from a single repository.
+"""Version per backend that is assumed where none is given: the newest that Resource layers of the reports cover well.
+Vitis HLS 2024.2, which binds multiplications otherwise, is known from a single repository.
 """
 
 HLS4ML_RELEASE = "1.3.0"

@@ -144,6 +144,20 @@ def test_a_layer_without_formulas_is_refused(tmp_path):
         describe(graph)
 
 
+def test_a_dense_layer_has_one_beat_of_all_its_inputs(tmp_path):
+    network = tf.keras.Sequential([tf.keras.layers.Dense(2, name="logits", input_shape=(4,))])
+    config = hls4ml.utils.config_from_keras_model(network, granularity="name", backend="Vitis")
+    config["LayerName"]["logits"] |= {"Strategy": "Resource", "ReuseFactor": 4}
+    graph = hls4ml.converters.convert_from_keras_model(
+        network, hls_config=config, backend="Vitis", io_type="io_stream", output_dir=str(tmp_path),
+        part=PARTS["Vitis"],
+    )  # fmt: skip
+    layer = describe(graph).layers[0]
+    assert (layer.name, layer.kind, layer.window, layer.input_pixels) == ("logits", "dense", 4, 1)
+    assert (layer.multiplications, layer.reuse_factor, layer.multipliers) == (8, 4, 2)
+    assert estimate(describe(graph)).layers[0].cycles >= 4
+
+
 class Tensor:
     """As much of an hls4ml tensor or weight variable as `describe` looks at."""
 
