@@ -46,7 +46,7 @@ def describe_design(config: DesignConfig, checkpoint: Checkpoint, request: Reque
     request = request or plan(config, checkpoint)
     numbered = list(_nodes(checkpoint, request))
     readers = [name for layer in checkpoint.layers for name in (layer.source, layer.shortcut) if name]
-    next_index = max(index for index, _ in _numbered_names(checkpoint.layers)) + 1
+    next_index = max(index for index, _ in _numbered_names(checkpoint)) + 1
     layers, fifos = [], []
     for node in numbered:
         layers.append(node.layer)
@@ -68,10 +68,12 @@ def describe_design(config: DesignConfig, checkpoint: Checkpoint, request: Reque
     )
 
 
-def _numbered_names(layers: tuple[LayerSpec, ...]) -> Iterator[tuple[int, str]]:
+def _numbered_names(checkpoint: Checkpoint) -> Iterator[tuple[int, str]]:
     """(index, name) of every Keras layer: hls4ml counts from the input, requantisers that it then removes included."""
-    names = [INPUT]
-    for layer in layers:
+    names, formats = [INPUT], checkpoint.formats
+    for layer in checkpoint.layers:
+        if formats[layer.name].requantises_input:
+            names.append(f"{layer.name}_input")
         if layer.padding:
             names.append(f"{layer.name}_pad")
         names += [layer.name, f"{layer.name}_prelu" if layer.prelu else f"{layer.name}_quant"]
@@ -80,7 +82,7 @@ def _numbered_names(layers: tuple[LayerSpec, ...]) -> Iterator[tuple[int, str]]:
 
 def _nodes(checkpoint: Checkpoint, request: Request) -> Iterator[_Node]:
     """Every hls4ml layer in dataflow order, clones left out."""
-    indices = {name: index for index, name in _numbered_names(checkpoint.layers)}
+    indices = {name: index for index, name in _numbered_names(checkpoint)}
     outputs = {INPUT: INPUT_TYPE}
     for layer in checkpoint.layers:
         types, source = request.types[layer.name], outputs[layer.source]
@@ -88,6 +90,12 @@ def _nodes(checkpoint: Checkpoint, request: Request) -> Iterator[_Node]:
         if layer.kind == "add":
             yield _Node(indices[layer.name], _add(layer, source, types.output), layer.name)
             continue
+        if types.input is not None:
+            requantised = _pixelwise(
+                f"{layer.name}_input", "activation", layer.in_size, layer.in_channels, source, types.input
+            )
+            yield _Node(indices[requantised.name], requantised, None)
+            source = types.input
         if layer.padding:
             yield _Node(indices[f"{layer.name}_pad"], _padding(layer, source), None)
         hls, integers = request.hls[layer.name], checkpoint.integers[layer.name]

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from qmfn.model.calibration import best_exponent, weight_exponents
 from qmfn.model.mobilefacenet import LayerSpec
 from qmfn.model.parameters import Parameters
-from qmfn.model.quantizers import integer_range, quantise_to_integers
+from qmfn.model.integers import integer_range, quantise_to_integers
 from qmfn.training.student import Student
 
 Kind = Literal["weight", "activation"]

@@ -58,7 +58,7 @@ def test_fewer_bits_turn_the_embedding_further(measured):
 def test_a_weight_is_measured_by_rounding_it_alone(layers, measured):
     parameters, images, found = measured
     from qmfn.model.calibration import weight_exponents
-    from qmfn.model.quantizers import quantise_to_integers
+    from qmfn.model.integers import quantise_to_integers
 
     layer = next(layer for layer in layers if layer.name == "bottleneck1_expand")
     kernel = parameters[layer.name]["kernel"]
