@@ -208,11 +208,16 @@ def unrolled_lut_terms(layer: LayerDesign, _tool: Tool, _periods: float) -> Term
     }
 
 
-def unrolled_ff_terms(layer: LayerDesign, _tool: Tool, periods: float) -> Terms:
-    """FF of a layer with constant weights: control, copies of the window, the adder tree beyond a clock period."""
+def unrolled_ff_terms(layer: LayerDesign, tool: Tool, periods: float) -> Terms:
+    """FF of a layer with constant weights: control, copies of the window, the adder tree beyond a clock period.
+
+    A convolution's pixel loop is a pipeline in Vitis and a state machine in Vivado, so its control has two sizes.
+    """
+    convolution, vitis = layer.kind in CONVOLUTIONS, tool.backend == "Vitis"
     return {
         "layer": 1,
-        "convolution": float(layer.kind in CONVOLUTIONS),
+        "vitis convolution": float(convolution and vitis),
+        "vivado convolution": float(convolution and not vitis),
         "window bits": layer.window * layer.input_bits,
         "staged tree bits": _constants(layer) * _accumulator_bits(layer) * max(0.0, periods - 0.5),
     }
