@@ -144,7 +144,7 @@ def _asked_type(layer: LayerSpec, name: str, setting: Setting, needed: Mapping[s
     _, width, integer = PRECISION.match(setting.value).groups()
     fixed = FixedType(int(width), int(integer))
     if needed[name].requantises:
-        raise UserError(f"{asked}: the {name} of {layer.name} has the type that its bits and the checkpoint set.")
+        raise UserError(f"{asked}: the output of {layer.name} has the type that activation_bits and checkpoint set.")
     if not fixed.holds(needed[name]):
         raise UserError(
             f"{asked}: is too narrow for {layer.name} to be exact; it must hold {needed[name]} (integer bits >= "
