@@ -16,9 +16,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from qmfn.model.calibration import best_exponent, weight_exponents
+from qmfn.model.integers import integer_range, quantise_to_integers
 from qmfn.model.mobilefacenet import LayerSpec
 from qmfn.model.parameters import Parameters
-from qmfn.model.integers import integer_range, quantise_to_integers
 from qmfn.training.student import Student
 
 Kind = Literal["weight", "activation"]

@@ -18,9 +18,9 @@ import numpy as np
 import tensorflow as tf
 
 from qmfn.model.formats import Format, LayerFormat
+from qmfn.model.integers import integer_range
 from qmfn.model.mobilefacenet import INPUT, LayerSpec, normalise
 from qmfn.model.parameters import Parameters
-from qmfn.model.integers import integer_range
 from qmfn.model.quantizers import fixed_point
 
 
