@@ -18,7 +18,7 @@ lint: $(ENV)/installed
 
 # Every shipped design with both backends at full size: about half an hour on two cores.
 verify: $(ENV)/installed
-	for config in w8a8 w4a4 mixed; do for backend in Vitis Vivado; do \
+	for config in w8a8 w4a4 mixed extreme; do for backend in Vitis Vivado; do \
 	    $(RUN) scripts/convert.py --config configs/$$config.yml --set hls.backend=$$backend \
 	        --set comparison.images=4 --output hls_project/verify/$$backend || exit 1; \
 	done; done

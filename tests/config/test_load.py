@@ -12,7 +12,7 @@ from qmfn.config import DesignConfig, load_config
 from qmfn.config.schema import PAPER_BOTTLENECKS
 from qmfn.errors import UserError
 
-SHIPPED = ("tiny", "w8a8", "w4a4", "mixed")
+SHIPPED = ("tiny", "w8a8", "w4a4", "mixed", "extreme")
 
 
 @pytest.fixture

@@ -53,8 +53,10 @@ def test_sum_type_holds_the_worst_input_and_is_the_narrowest(terms, channels, we
     rng = np.random.default_rng(seed)
     layer = LayerSpec("c", "conv", "x", 1, 1, terms, channels)
     exponents = tuple(int(e) for e in rng.integers(-9, -4, channels))
+    source = Format(input_bits, -5)
     form = LayerFormat(
-        input=Format(input_bits, -5),
+        source=source,
+        input=source,
         activation=Format(8, -4),
         weight=ChannelFormat(weight_bits, exponents),
         bias=ChannelFormat(8, tuple(e - 5 + 2 for e in exponents)),
@@ -80,7 +82,7 @@ def test_sum_type_holds_the_worst_input_and_is_the_narrowest(terms, channels, we
 
 def test_sums_beyond_what_float32_counts_exactly_are_refused():
     layer = LayerSpec("wide", "conv", "x", 1, 1, 1024, 1)
-    form = LayerFormat(Format(8, 0), Format(8, 0), ChannelFormat(8, (0,)), ChannelFormat(8, (0,)))
+    form = LayerFormat(*[Format(8, 0)] * 3, ChannelFormat(8, (0,)), ChannelFormat(8, (0,)))
     integers = {"kernel": np.full((1, 1, 1024, 1), -128), "bias": np.array([1])}
     with pytest.raises(UserError, match="wide: its sums can reach 16777217 units"):
         sum_type(layer, form, integers)

@@ -19,7 +19,7 @@ from qmfn.model.initial import design_checkpoint, design_widths, random_checkpoi
 from qmfn.model.mobilefacenet import normalise
 from qmfn.model.parameters import set_parameters
 
-SHIPPED = ("w8a8", "w4a4", "mixed")
+SHIPPED = ("w8a8", "w4a4", "mixed", "extreme")
 
 
 @pytest.fixture
