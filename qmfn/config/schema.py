@@ -182,6 +182,9 @@ class TrainingConfig(Strict):
         description="peak of the schedule (Adam; linear warm-up over 5 % of the steps, then cosine to zero), "
         "in quantisation steps",
     )
+    feature_weight: Annotated[float, Field(ge=0, le=100)] = Field(
+        1.0, description="weight of the residual stream's relative squared error beside the embedding's cosine distance"
+    )
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of order and augmentation")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from qmfn.errors import UserError
+from qmfn.files import file_aside
 from qmfn.model.mobilefacenet import LayerSpec
 
 Parameters = dict[str, dict[str, np.ndarray]]
@@ -66,6 +67,27 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path}: no such file.") from None
     except Exception as error:  # a damaged file fails anywhere in zipfile, zlib or NumPy's parser of headers
         raise UserError(f"{path}: can't be read as an .npz file ({error}).") from None
+
+
+def save_parameters(parameters: Parameters, path: Path) -> None:
+    """Write an .npz with arrays `<layer>/<name>`, aside and then renamed."""
+    arrays = {f"{layer}/{name}": value for layer, values in parameters.items() for name, value in values.items()}
+    with file_aside(path) as aside, open(aside, "wb") as file:
+        np.savez(file, layers=list(parameters), **arrays)
+
+
+def load_parameters(path: Path) -> Parameters:
+    """The inverse of `save_parameters`.
+
+    Raises:
+        UserError: missing, unreadable or damaged file.
+    """
+    arrays = read_arrays(path)
+    parameters: Parameters = {str(layer): {} for layer in arrays.pop("layers", [])}
+    for key, value in arrays.items():
+        layer, name = key.split("/")
+        parameters[layer][name] = value
+    return parameters
 
 
 def random_parameters(layers: Sequence[LayerSpec], seed: int) -> Parameters:

@@ -1,11 +1,10 @@
-"""Training faces in memory, and the teacher's embedding of each: computed once, reused every epoch."""
+"""Training faces in memory, some people kept out for a verification score."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -13,9 +12,7 @@ from tqdm import tqdm
 from qmfn.config import TrainingConfig
 from qmfn.errors import UserError
 from qmfn.faces.images import FaceStore
-from qmfn.files import file_aside
 from qmfn.shared import shared_file
-from qmfn.training.student import Student, embed
 
 
 @dataclass(frozen=True)
@@ -78,28 +75,3 @@ def _read(files: Sequence[tuple[FaceStore, str]], size: int) -> np.ndarray:
             raise UserError(f"{path}: training faces must be aligned to {size}x{size} pixels, found {face.shape[:2]}.")
         faces[index] = face
     return faces
-
-
-def teacher_embeddings(teacher: Student, faces: np.ndarray, cache: Path) -> np.ndarray:
-    """The float network's embedding of every face and of its mirror image.
-
-    Args:
-        teacher: float network.
-        faces: uint8 (N, size, size, 3).
-        cache: file that keeps the result for the next start.
-
-    Returns:
-        float32 (N, 2, embedding_size), unit length; [:, 1] is the mirrored face.
-    """
-    if cache.exists():
-        embeddings = np.load(cache)
-        if len(embeddings) == len(faces):
-            return embeddings
-    batches = []
-    for start in tqdm(range(0, len(faces), 64), desc="teacher", unit="batch", leave=False, disable=None):
-        batch = faces[start : start + 64]
-        batches.append(np.stack([embed(teacher, batch), embed(teacher, batch[:, :, ::-1])], axis=1))
-    embeddings = np.concatenate(batches)
-    with file_aside(cache) as aside, open(aside, "wb") as file:
-        np.save(file, embeddings)
-    return embeddings

@@ -1,8 +1,9 @@
-"""Quantisation-aware distillation: the quantised network learns to give the float network's embeddings.
+"""Quantisation-aware distillation: the quantised network learns to do what the float network does.
 
 The student starts from the teacher's weights, equalised, with calibrated exponents, and sees every weight and
-activation quantised (straight-through gradients). No label is needed. The state is saved as it goes: a killed run
-resumes with the same command and gives the same checkpoint up to the order of float32 sums.
+activation quantised (straight-through gradients). It learns the teacher's embedding and its residual stream, on
+augmented faces; no label is needed. The state is saved as it goes: a killed run resumes with the same command and
+gives the same checkpoint up to the order of float32 sums.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import csv
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,32 +24,30 @@ from qmfn.config import DesignConfig
 from qmfn.errors import UserError
 from qmfn.model.checkpoint import Checkpoint, load_checkpoint, quantise, save_checkpoint
 from qmfn.model.initial import calibrated_start
-from qmfn.model.mobilefacenet import architecture, normalise
-from qmfn.model.parameters import Parameters, import_float_weights
+from qmfn.model.mobilefacenet import LayerSpec, architecture, normalise
+from qmfn.model.parameters import Parameters, import_float_weights, load_parameters, save_parameters
 from qmfn.shared import shared_file
+from qmfn.training.augment import augment
 from qmfn.training.curves import LOG_FIELDS, draw_curves, read_log
-from qmfn.training.data import TrainingFaces, load_training_faces, teacher_embeddings
+from qmfn.training.data import TrainingFaces, load_training_faces
 from qmfn.training.student import Student, embed
 
 SAVE_EVERY = 250
 """Steps between two saved states."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Faces of one step: their indices and which of them are mirrored."""
-
-    indices: np.ndarray
-    mirrored: np.ndarray
-
-
-def batch_of_step(step: int, faces: int, batch_size: int, seed: int) -> Batch:
-    """A pure function of the step, so that a resumed run continues with the same faces."""
+def faces_of_step(step: int, faces: int, batch_size: int, seed: int) -> np.ndarray:
+    """Indices of the faces of one step: a pure function, so that a resumed run continues with the same ones."""
     per_epoch = faces // batch_size
     epoch, position = divmod(step, per_epoch)
     order = np.random.default_rng((seed, epoch)).permutation(faces)
-    indices = order[position * batch_size : (position + 1) * batch_size]
-    return Batch(indices, np.random.default_rng((seed, step, 1)).random(batch_size) < 0.5)
+    return order[position * batch_size : (position + 1) * batch_size]
+
+
+def images_of_step(step: int, faces: np.ndarray, batch_size: int, seed: int) -> np.ndarray:
+    """What the networks see in one step: augmented faces, float32 (batch_size, size, size, 3) from `normalise`."""
+    chosen = faces[faces_of_step(step, len(faces), batch_size, seed)]
+    return normalise(augment(chosen, np.random.default_rng((seed, step, 1))))
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -64,7 +63,7 @@ def train(config: DesignConfig, folder: Path, checkpoint_path: Path) -> Checkpoi
 
     Args:
         config: the design; its `training` group says what to train on and for how long.
-        folder: keeps the state of the run, `log.csv` and the teacher's embeddings; the same folder resumes.
+        folder: keeps the state of the run and `log.csv`; the same folder resumes.
         checkpoint_path: where the finished checkpoint goes.
 
     Raises:
@@ -73,15 +72,11 @@ def train(config: DesignConfig, folder: Path, checkpoint_path: Path) -> Checkpoi
     _claim_folder(folder, config)
     layers = architecture(config.model)
     faces = load_training_faces(config.training, config.model.input_size, f"{config.file}: training")
-    weights = import_float_weights(shared_file(config.training.float_weights), layers)
-    teacher = Student(layers, weights)
-
-    weights, start = _calibrated_start(config, folder, weights, faces)
-    student = Student(layers, weights, start.formats)
+    weights, start = _calibrated_start(config, folder, faces)
+    teacher, student = Student(layers, weights), Student(layers, weights, start.formats)
     held_out_targets = embed(teacher, faces.held_out)
     if config.training.steps:
-        targets = teacher_embeddings(teacher, faces.train, folder / "teacher.npy")
-        _run(config, folder, student, faces, targets, held_out_targets)
+        _run(config, folder, teacher, student, faces, held_out_targets)
 
     auc, cosine = held_out_scores(student, faces, held_out_targets)
     origin = {**start.origin, **_training_origin(config), "held_out_auc": auc, "held_out_cosine": cosine}
@@ -110,21 +105,18 @@ def _claim_folder(folder: Path, config: DesignConfig) -> None:
         raise UserError(f"{folder}: can't keep the training run ({error.strerror}).") from None
 
 
-def _calibrated_start(
-    config: DesignConfig, folder: Path, weights: Parameters, faces: TrainingFaces
-) -> tuple[Parameters, Checkpoint]:
-    """Equalised weights and the calibrated network.
-
-    A resumed run needs the same exponents, so they are kept in the folder; its weights come from the saved state.
-    """
-    path = folder / "start.npz"
+def _calibrated_start(config: DesignConfig, folder: Path, faces: TrainingFaces) -> tuple[Parameters, Checkpoint]:
+    """Equalised float weights and the calibrated network; kept in the folder, because a resumed run needs the same."""
+    weights_path, start_path = folder / "float_weights.npz", folder / "start.npz"
     if _state_exists(folder):
-        return weights, load_checkpoint(path)
+        return load_parameters(weights_path), load_checkpoint(start_path)
+    weights = import_float_weights(shared_file(config.training.float_weights), architecture(config.model))
     chosen = np.linspace(0, len(faces.train) - 1, min(config.training.calibration_images, len(faces.train)), dtype=int)
     origin = {"initialised_from": config.training.float_weights, "calibrated_on": list(config.training.faces)}
-    parameters, start = calibrated_start(config, weights, normalise(faces.train[chosen]), origin)
-    save_checkpoint(start, path)
-    return parameters, start
+    weights, start = calibrated_start(config, weights, normalise(faces.train[chosen]), origin)
+    save_parameters(weights, weights_path)
+    save_checkpoint(start, start_path)
+    return weights, start
 
 
 def _state_exists(folder: Path) -> bool:
@@ -132,7 +124,7 @@ def _state_exists(folder: Path) -> bool:
 
 
 def _run(
-    config: DesignConfig, folder: Path, student: Student, faces: TrainingFaces, targets, held_out_targets
+    config: DesignConfig, folder: Path, teacher: Student, student: Student, faces: TrainingFaces, held_out_targets
 ) -> None:
     settings = config.training
     variables = student.trainable_variables
@@ -146,24 +138,28 @@ def _run(
     else:
         manager.save()
 
+    stream, embedding = residual_stream(student.layers), student.layers[-1].name
+
     @tf.function
-    def update(images: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    def update(images: tf.Tensor) -> tf.Tensor:
+        wanted = teacher(images)
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(cosine_distance(student.embeddings(images), wanted))
+            found = student(images)
+            distance = tf.reduce_mean(cosine_distance(found[embedding], wanted[embedding]))
+            features = tf.add_n([relative_error(found[name], wanted[name]) for name in stream]) / len(stream)
+            loss = distance + settings.feature_weight * features
         optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        return loss
+        return distance
 
     done = int(step_number)
     log = [row for row in read_log(folder / "log.csv") if row["step"] <= done]
     started, losses = time.monotonic() - (log[-1]["seconds"] if log else 0), []
     progress = tqdm(desc=f"training {config.name}", total=settings.steps, initial=done, unit="step", disable=None)
     for step in range(done, settings.steps):
-        batch = batch_of_step(step, len(faces.train), settings.batch_size, settings.seed)
-        images = normalise(faces.train[batch.indices])
-        images[batch.mirrored] = images[batch.mirrored, :, ::-1]
+        images = images_of_step(step, faces.train, settings.batch_size, settings.seed)
         rate = learning_rate(step, settings.steps, settings.learning_rate)
         optimiser.learning_rate.assign(rate)
-        losses.append(float(update(images, targets[batch.indices, batch.mirrored.astype(int)])))
+        losses.append(float(update(images)))
         progress.update()
         progress.set_postfix(loss=f"{np.mean(losses[-50:]):.5f}")
         step_number.assign(step + 1)
@@ -177,9 +173,20 @@ def _run(
     progress.close()
 
 
+def residual_stream(layers: Sequence[LayerSpec]) -> list[str]:
+    """The linear layers before the embedding: what one bottleneck hands to the next, and the pooled features."""
+    added = {layer.source for layer in layers if layer.kind == "add"}
+    return [layer.name for layer in layers[:-1] if not layer.prelu and layer.name not in added]
+
+
 def cosine_distance(embeddings: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
-    """1 - cosine, (N,), of embeddings (N, D) and unit-length targets (N, D)."""
-    return 1 - tf.reduce_sum(tf.math.l2_normalize(embeddings, axis=1) * wanted, axis=1)
+    """1 - cosine along the last axis of embeddings (N, 1, 1, D)."""
+    return 1 - tf.reduce_sum(tf.math.l2_normalize(embeddings, axis=-1) * tf.math.l2_normalize(wanted, axis=-1), axis=-1)
+
+
+def relative_error(found: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    """Squared error of a tensor over the squares of what was wanted."""
+    return tf.reduce_sum(tf.math.squared_difference(found, wanted)) / tf.reduce_sum(tf.square(wanted))
 
 
 def _write_log(folder: Path, rows: list[dict]) -> None:

@@ -16,9 +16,11 @@ from qmfn.model.mobilefacenet import architecture, normalise
 from qmfn.model.parameters import (
     get_parameters,
     import_float_weights,
+    load_parameters,
     parameter_shapes,
     random_parameters,
     read_arrays,
+    save_parameters,
     set_parameters,
 )
 
@@ -183,3 +185,14 @@ def test_an_array_with_a_damaged_header_is_refused(tmp_path, shape):
         file.writestr("values.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(12))
     with pytest.raises(UserError, match="can't be read as an .npz file"):
         read_arrays(tmp_path / "weights.npz")
+
+
+def test_parameters_come_back_from_a_file(tmp_path):
+    layers = architecture(ModelConfig())
+    parameters = random_parameters(layers, seed=3)
+    save_parameters(parameters, tmp_path / "weights.npz")
+    found = load_parameters(tmp_path / "weights.npz")
+    assert list(found) == list(parameters)
+    for layer, values in parameters.items():
+        assert list(found[layer]) == list(values)
+        assert all(np.array_equal(found[layer][name], value) for name, value in values.items())

@@ -1,4 +1,4 @@
-"""Training faces: who is kept out, and what the teacher says about each."""
+"""Training faces: who is kept out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from qmfn.config import TrainingConfig
 from qmfn.errors import UserError
-from qmfn.training.data import load_training_faces, teacher_embeddings
+from qmfn.training.data import load_training_faces
 
 
 def settings(**values) -> TrainingConfig:
@@ -95,29 +95,3 @@ def test_missing_faces_say_where_they_are_looked_for(material):
 def test_faces_of_another_size_are_refused():
     with pytest.raises(UserError, match=r"person\d/\d.png: training faces must be aligned to 32x32 pixels, found \(16"):
         load_training_faces(settings(), 32)
-
-
-class Teacher:
-    """A network whose embedding of an image is its two upper corners; counts how often it is asked."""
-
-    def __init__(self):
-        self.batches = 0
-
-    def compiled_embeddings(self, images):
-        self.batches += 1
-        corners = np.stack([images[:, 0, 0, 0], images[:, 0, -1, 0]], axis=1)
-        return type("Tensor", (), {"numpy": lambda _: corners})()
-
-
-def test_the_teacher_sees_every_face_and_its_mirror_image_once(tmp_path):
-    faces = load_training_faces(settings(), 16).train
-    teacher = Teacher()
-    found = teacher_embeddings(teacher, faces, tmp_path / "teacher.npy")
-    assert found.shape == (12, 2, 2)
-    assert np.array_equal(found[:, 0], found[:, 1, ::-1])
-    assert np.allclose(np.linalg.norm(found, axis=2), 1)
-
-    again = teacher_embeddings(teacher, faces, tmp_path / "teacher.npy")
-    assert teacher.batches == 2
-    assert np.array_equal(again, found)
-    assert [path.name for path in tmp_path.iterdir()] == ["teacher.npy"]

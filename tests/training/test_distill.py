@@ -11,7 +11,7 @@ from qmfn.config import load_config
 from qmfn.errors import UserError
 from qmfn.model.checkpoint import load_checkpoint
 from qmfn.training import distill
-from qmfn.training.distill import batch_of_step, learning_rate
+from qmfn.training.distill import faces_of_step, images_of_step, learning_rate
 
 STEPS = 200
 
@@ -35,11 +35,12 @@ def test_a_short_run_has_a_usable_rate_in_every_step(steps):
     assert all(0 < learning_rate(step, steps, 0.1) <= 0.1 for step in range(steps))
 
 
-def test_a_batch_depends_on_its_step_and_seed_alone():
-    first, again, other = (batch_of_step(17, 50, 8, seed) for seed in (3, 3, 4))
-    assert np.array_equal(first.indices, again.indices)
-    assert np.array_equal(first.mirrored, again.mirrored)
-    assert not np.array_equal(first.indices, other.indices)
+def test_what_the_networks_see_depends_on_step_and_seed_alone():
+    faces = np.random.default_rng(0).integers(0, 256, (10, 16, 16, 3), dtype=np.uint8)
+    first, again, other = (images_of_step(17, faces, 4, seed) for seed in (3, 3, 4))
+    assert first.shape == (4, 16, 16, 3)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
 
 
 @pytest.mark.parametrize(("faces", "batch_size"), [(48, 8), (50, 8), (8, 8)])
@@ -47,19 +48,14 @@ def test_a_batch_depends_on_its_step_and_seed_alone():
 def test_an_epoch_shows_every_face_once_but_for_an_incomplete_last_batch(faces, batch_size, epoch):
     per_epoch = faces // batch_size
     steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
-    seen = np.concatenate([batch_of_step(step, faces, batch_size, 0).indices for step in steps])
+    seen = np.concatenate([faces_of_step(step, faces, batch_size, 0) for step in steps])
     assert len(set(seen)) == len(seen) == per_epoch * batch_size
     assert set(seen) <= set(range(faces))
 
 
 def test_epochs_come_in_different_orders():
-    first, second = (batch_of_step(step, 48, 48, 0).indices for step in (0, 1))
+    first, second = (faces_of_step(step, 48, 48, 0) for step in (0, 1))
     assert not np.array_equal(first, second)
-
-
-def test_about_half_of_the_faces_are_mirrored():
-    mirrored = np.concatenate([batch_of_step(step, 64, 64, 0).mirrored for step in range(20)])
-    assert 0.4 < mirrored.mean() < 0.6
 
 
 @pytest.fixture
@@ -69,23 +65,23 @@ def steps_taken(monkeypatch) -> list[int]:
 
     def noted(step: int, *rest):
         taken.append(step)
-        return batch_of_step(step, *rest)
+        return faces_of_step(step, *rest)
 
-    monkeypatch.setattr(distill, "batch_of_step", noted)
+    monkeypatch.setattr(distill, "faces_of_step", noted)
     monkeypatch.setattr(distill, "SAVE_EVERY", 2)
     return taken
 
 
 def interrupt_after(count: int, taken: list[int], monkeypatch) -> None:
     """Ctrl-C when the run wants its batch number `count`."""
-    whole = distill.batch_of_step
+    whole = distill.faces_of_step
 
     def interrupted(step: int, *rest):
         if len(taken) == count:
             raise KeyboardInterrupt
         return whole(step, *rest)
 
-    monkeypatch.setattr(distill, "batch_of_step", interrupted)
+    monkeypatch.setattr(distill, "faces_of_step", interrupted)
 
 
 def integers_of(path) -> dict[str, np.ndarray]:
