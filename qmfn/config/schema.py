@@ -179,7 +179,7 @@ class TrainingConfig(Strict):
     batch_size: PositiveInt = Field(32, description="faces per step")
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.01,
-        description="peak of the schedule (Adam; linear warm-up over 5 % of the steps, then cosine to zero), "
+        description="peak of the schedule (Adam; linear warm-up over 5 % of the steps, then a squared cosine to zero), "
         "in quantisation steps",
     )
     feature_weight: Annotated[float, Field(ge=0, le=100)] = Field(

@@ -22,11 +22,11 @@ def test_the_learning_rate_warms_up_for_5_percent_of_the_steps():
     assert max(rates) == rates[9] == pytest.approx(0.1)
 
 
-def test_then_it_falls_like_half_a_cosine_to_zero():
+def test_then_it_falls_like_the_square_of_half_a_cosine_to_zero():
     rates = [learning_rate(step, STEPS, 0.1) for step in range(10, STEPS)]
     assert rates[0] == pytest.approx(0.1)
     assert all(later < earlier for earlier, later in zip(rates, rates[1:], strict=False))
-    assert rates[len(rates) // 2] == pytest.approx(0.05)
+    assert rates[len(rates) // 2] == pytest.approx(0.025)
     assert 0 < rates[-1] < 1e-4
 
 
