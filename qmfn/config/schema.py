@@ -87,6 +87,11 @@ class LayerBits(Strict):
         None,
         description="bits per value that the layer multiplies, signed, no more than arrive; left out: as it arrives",
     )
+    offset_bits: Bits | None = Field(
+        None,
+        description="bits per offset of a channel behind the PReLU, signed, in steps of the output; the layer needs a "
+        "PReLU, and readers that are convolutions without padding",
+    )
 
 
 class QuantisationConfig(Strict):
@@ -99,6 +104,9 @@ class QuantisationConfig(Strict):
     activation_bits: Bits = Field(8, description="bits per activation")
     bias_bits: WideBits = Field(16, description="bits per bias")
     slope_bits: Bits = Field(8, description="bits per PReLU slope")
+    offset_bits: Bits | None = Field(
+        None, description="bits per offset behind a PReLU, in the layers that can have one; null: no offsets"
+    )
     layers: dict[str, LayerBits] = Field(
         {}, description="overrides by layer name or shell pattern (bottleneck*_depthwise); a later entry wins"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import tensorflow as tf
 from qkeras import QActivation, QConv2D, QDepthwiseConv2D
@@ -10,7 +10,7 @@ from tensorflow import keras
 
 from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.formats import Format, LayerFormat
-from qmfn.model.layers import QPReLU
+from qmfn.model.layers import OffsetPReLU, QPReLU
 from qmfn.model.mobilefacenet import INPUT, LayerSpec
 from qmfn.model.parameters import Parameters, set_parameters
 from qmfn.model.quantizers import fixed_point
@@ -18,7 +18,7 @@ from qmfn.model.quantizers import fixed_point
 
 def float_network(layers: Sequence[LayerSpec], parameters: Parameters) -> keras.Model:
     """The float Keras network with its weights."""
-    model = build_model(layers)
+    model = build_model(layers, offsets={layer for layer, values in parameters.items() if "offset" in values})
     set_parameters(model, parameters)
     return model
 
@@ -30,12 +30,17 @@ def quantised_network(checkpoint: Checkpoint) -> keras.Model:
     return model
 
 
-def build_model(layers: Sequence[LayerSpec], formats: Mapping[str, LayerFormat] | None = None) -> keras.Model:
+def build_model(
+    layers: Sequence[LayerSpec],
+    formats: Mapping[str, LayerFormat] | None = None,
+    offsets: Collection[str] = (),
+) -> keras.Model:
     """The Keras network: float without formats, quantised (QKeras) with them.
 
     Args:
         layers: from `architecture`.
         formats: widths and exponents per layer.
+        offsets: layers of the float network with an offset; formats say it of the quantised one.
 
     Shapes: (batch, input_size, input_size, 3) float32 from `normalise` -> (batch, 1, 1, embedding_size).
     """
@@ -50,19 +55,20 @@ def build_model(layers: Sequence[LayerSpec], formats: Mapping[str, LayerFormat] 
         if layer.padding:
             x = keras.layers.ZeroPadding2D(layer.padding, name=f"{layer.name}_pad")(x)
         if formats is None:
-            tensors[layer.name] = _float_layer(x, layer)
+            tensors[layer.name] = _float_layer(x, layer, layer.name in offsets)
         else:
             tensors[layer.name] = _quantised_layer(x, layer, formats[layer.name])
     return keras.Model(pixels, tensors[layers[-1].name], name="mobilefacenet")
 
 
-def _float_layer(x: tf.Tensor, layer: LayerSpec) -> tf.Tensor:
+def _float_layer(x: tf.Tensor, layer: LayerSpec, has_offset: bool) -> tf.Tensor:
     if layer.kind == "conv":
         x = keras.layers.Conv2D(layer.out_channels, layer.kernel, layer.stride, name=layer.name)(x)
     elif layer.kind == "depthwise":
         x = keras.layers.DepthwiseConv2D(layer.kernel, layer.stride, name=layer.name)(x)
     if layer.prelu:
-        x = keras.layers.PReLU(shared_axes=[1, 2], name=f"{layer.name}_prelu")(x)
+        prelu = OffsetPReLU if has_offset else keras.layers.PReLU
+        x = prelu(shared_axes=[1, 2], name=f"{layer.name}_prelu")(x)
     return x
 
 
@@ -81,7 +87,8 @@ def _quantised_layer(x: tf.Tensor, layer: LayerSpec, form: LayerFormat) -> tf.Te
             layer.kernel, layer.stride, depthwise_quantizer=kernel, bias_quantizer=bias, name=layer.name
         )(x)
     if layer.prelu:
-        return QPReLU(_quantiser(form.slope), _quantiser(form.activation), name=f"{layer.name}_prelu")(x)
+        offset = _quantiser(form.offset) if form.offset else None
+        return QPReLU(_quantiser(form.slope), _quantiser(form.activation), offset, name=f"{layer.name}_prelu")(x)
     return QActivation(_quantiser(form.activation), name=f"{layer.name}_quant")(x)
 
 

@@ -49,6 +49,7 @@ def calibrate(
     parameters: Parameters,
     widths: Mapping[str, LayerWidths],
     activations: Mapping[str, np.ndarray],
+    chosen: Mapping[str, int] | None = None,
 ) -> dict[str, LayerExponents]:
     """Exponents of every tensor of the network.
 
@@ -57,12 +58,15 @@ def calibrate(
         parameters: its float weights.
         widths: bits per layer.
         activations: tensor -> values on calibration faces (`observe_activations`), any shape.
+        chosen: exponents of outputs that are settled already, with their offsets (`with_offsets`).
     """
     outputs = {INPUT: INPUT_FORMAT.exponent}
     exponents = {}
     for layer in layers:
         width, values = widths[layer.name], parameters[layer.name]
-        activation = best_exponent(activations[layer.name], width.activation_bits)
+        activation = (chosen or {}).get(layer.name)
+        if activation is None:
+            activation = best_exponent(activations[layer.name], width.activation_bits)
         outputs[layer.name] = activation
         if layer.kind == "add":
             exponents[layer.name] = LayerExponents(activation)
@@ -86,6 +90,13 @@ def weight_exponents(kernel: np.ndarray, layer: LayerSpec, bits: int) -> tuple[i
     """One exponent per output channel of a kernel of `layer.kernel_shape`."""
     channels = kernel.reshape(-1, layer.out_channels).T
     return tuple(best_exponent(channel, bits) for channel in channels)
+
+
+def rounded_kernel(kernel: np.ndarray, layer: LayerSpec, bits: int) -> np.ndarray:
+    """The kernel that calibration makes of a float one, float32 of the same shape."""
+    exponents = np.array(weight_exponents(kernel, layer, bits))
+    by_output = exponents[:, None] if layer.kind == "depthwise" else exponents
+    return (quantise_to_integers(kernel, bits, by_output) * 2.0**by_output).astype(np.float32)
 
 
 def observe_activations(model, layers: Sequence[LayerSpec], images: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,8 +1,8 @@
 """A checkpoint: one .npz with everything that the quantised network is - architecture, widths, exponents, integers.
 
-Arrays: `<layer>/kernel`, `<layer>/bias`, `<layer>/slope` (integers, the smallest type that holds them) and
-`<layer>/weight_exponents` (int16, one per output channel). `header` is JSON: format version, `model` (the network),
-`layers` (widths and exponents) and `origin` (where the numbers come from).
+Arrays: `<layer>/kernel`, `<layer>/bias`, `<layer>/slope`, `<layer>/offset` (integers, the smallest type that holds
+them) and `<layer>/weight_exponents` (int16, one per output channel). `header` is JSON: format version, `model` (the
+network), `layers` (widths and exponents) and `origin` (where the numbers come from).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from qmfn.config import ModelConfig
 from qmfn.config.schema import Bits, Strict, WideBits
 from qmfn.errors import UserError
 from qmfn.files import file_aside
-from qmfn.model.formats import LayerExponents, LayerFormat, LayerWidths, layer_formats
+from qmfn.model.formats import LayerExponents, LayerFormat, LayerWidths, layer_formats, offset_obstacle
 from qmfn.model.integers import integer_range, quantise_to_integers
 from qmfn.model.mobilefacenet import LayerSpec, architecture
 from qmfn.model.parameters import Parameters, parameter_shapes, read_arrays
@@ -37,7 +37,7 @@ class Checkpoint:
         model: the network's configuration.
         widths: bits per layer.
         exponents: power-of-two exponents per layer.
-        integers: layer -> {"kernel", "bias", "slope"} -> int64 array, shapes as in `qmfn.model.parameters`.
+        integers: layer -> {"kernel", "bias", "slope", "offset"} -> int64 array, shapes as in `qmfn.model.parameters`.
         origin: free text fields for the model card (source of the float weights, training, measured accuracy).
     """
 
@@ -87,13 +87,13 @@ def quantise(
 
 
 def _bits(name: str, form: LayerFormat) -> int:
-    return {"kernel": form.weight, "bias": form.bias, "slope": form.slope}[name].bits
+    return {"kernel": form.weight, "bias": form.bias, "slope": form.slope, "offset": form.offset}[name].bits
 
 
 def _exponents(name: str, layer: LayerSpec, form: LayerFormat) -> np.ndarray:
     """Exponents of a parameter, in a shape that broadcasts against it."""
-    if name == "slope":
-        return np.asarray(form.slope.exponent)
+    if name in ("slope", "offset"):
+        return np.asarray(getattr(form, name).exponent)
     if name == "bias":
         return np.asarray(form.bias.exponents)
     exponents = np.asarray(form.weight.exponents)
@@ -158,11 +158,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
     layers = architecture(header.model)
     if list(header.layers) != [layer.name for layer in layers]:
         raise UserError(f"{path}: its header does not list the layers of its network.")
+    _check_offsets(path, layers, header)
     checkpoint = Checkpoint(
         model=header.model,
         widths={name: LayerWidths(**layer.model_dump(include=_WIDTHS)) for name, layer in header.layers.items()},
         exponents={layer.name: _layer_exponents(path, layer, header.layers[layer.name], arrays) for layer in layers},
-        integers={layer.name: _layer_integers(path, layer, arrays) for layer in layers},
+        integers={layer.name: _layer_integers(path, layer, header.layers[layer.name], arrays) for layer in layers},
         origin=header.origin,
     )
     _check_ranges(path, checkpoint)
@@ -185,6 +186,7 @@ class _LayerHeader(Strict):
     slope_bits: Bits
     activation_exponent: Exponent
     input_bits: Bits | None
+    offset_bits: Bits | None = None  # older files lack it
     bias_exponent: Exponent | None
     slope_exponent: Exponent | None
     input_exponent: Exponent | None
@@ -195,6 +197,12 @@ class _Header(Strict):
     model: ModelConfig
     layers: dict[str, _LayerHeader]
     origin: dict[str, Any]
+
+
+def _check_offsets(path: Path, layers: Sequence[LayerSpec], header: _Header) -> None:
+    for layer in layers:
+        if header.layers[layer.name].offset_bits is not None and (obstacle := offset_obstacle(layer, layers)):
+            raise UserError(f"{path}: {layer.name} has an offset, but can't have one: {obstacle}.")
 
 
 def _layer_exponents(path: Path, layer: LayerSpec, header: _LayerHeader, arrays: dict) -> LayerExponents:
@@ -213,10 +221,9 @@ def _layer_exponents(path: Path, layer: LayerSpec, header: _LayerHeader, arrays:
     )
 
 
-def _layer_integers(path: Path, layer: LayerSpec, arrays: dict) -> dict[str, np.ndarray]:
-    return {
-        name: _integers(path, f"{layer.name}/{name}", shape, arrays) for name, shape in parameter_shapes(layer).items()
-    }
+def _layer_integers(path: Path, layer: LayerSpec, header: _LayerHeader, arrays: dict) -> dict[str, np.ndarray]:
+    shapes = parameter_shapes(layer, with_offset=header.offset_bits is not None)
+    return {name: _integers(path, f"{layer.name}/{name}", shape, arrays) for name, shape in shapes.items()}
 
 
 def _integers(path: Path, key: str, shape: tuple[int, ...], arrays: dict) -> np.ndarray:
@@ -264,7 +271,8 @@ def check_matches(
 def _relevant_widths(layer: LayerSpec) -> Sequence[str]:
     if layer.kind == "add":
         return ("activation_bits",)
-    return ("weight_bits", "activation_bits", "bias_bits", "input_bits") + (("slope_bits",) if layer.prelu else ())
+    of_prelu = ("slope_bits", "offset_bits") if layer.prelu else ()
+    return ("weight_bits", "activation_bits", "bias_bits", "input_bits", *of_prelu)
 
 
 def _plain(value: Any) -> Any:

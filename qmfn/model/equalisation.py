@@ -4,6 +4,8 @@ PReLU is positively homogeneous, PReLU(s x) = s PReLU(x), so a channel between t
 if the next convolution divides by s (Nagel et al. 2019, arXiv 1906.04721, section 4.1). With s a power of two this is
 exact in float32. Between a convolution and a depthwise one it costs nothing: both have an exponent per channel. In
 front of a dense convolution the weights of one output channel drift apart, so only half the way is gone there.
+
+Where a layer is to have an offset (`qmfn.model.offsets`), the size of a channel is what is left with its best offset.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 from qmfn.model.calibration import best_exponent
 from qmfn.model.formats import LayerWidths
 from qmfn.model.mobilefacenet import LayerSpec
+from qmfn.model.offsets import best_offsets
 from qmfn.model.parameters import Parameters
 
 FURTHEST = 4
@@ -31,7 +34,7 @@ def equalise(
     """The same network with equalised channels.
 
     Args:
-        parameters: float weights.
+        parameters: float weights without offsets.
         widths: bits per layer; a channel's size is the exponent that suits it at these bits.
         activations: layer -> (samples, channels) of its output (`observe_activations`).
 
@@ -41,7 +44,7 @@ def equalise(
     parameters = {name: dict(values) for name, values in parameters.items()}
     activations = dict(activations)
     for layer, reader in _pairs(layers):
-        scale = 2.0 ** _shifts(activations[layer.name], widths[layer.name].activation_bits, reader.kind == "depthwise")
+        scale = 2.0 ** _shifts(activations[layer.name], widths[layer.name], reader.kind == "depthwise")
         values, read = parameters[layer.name], parameters[reader.name]
         values["kernel"] = (values["kernel"] * _by_output(layer, scale)).astype(np.float32)
         values["bias"] = (values["bias"] * scale).astype(np.float32)
@@ -60,11 +63,17 @@ def _pairs(layers: Sequence[LayerSpec]) -> Iterator[tuple[LayerSpec, LayerSpec]]
             yield layer, reader
 
 
-def _shifts(values: np.ndarray, bits: int, all_the_way: bool) -> np.ndarray:
+def _shifts(values: np.ndarray, width: LayerWidths, all_the_way: bool) -> np.ndarray:
     """log2 of the scale of every channel, integers."""
-    sizes = np.array([best_exponent(channel, bits) for channel in values.T])
+    sizes = np.array([_size(channel, width) for channel in values.T])
     distance = np.median(sizes) - sizes
     return np.clip(np.rint(distance if all_the_way else distance / 2), -FURTHEST, FURTHEST)
+
+
+def _size(channel: np.ndarray, width: LayerWidths) -> int:
+    if width.offset_bits is None:
+        return best_exponent(channel, width.activation_bits)
+    return best_offsets(channel[:, None], width.activation_bits, width.offset_bits)[0]
 
 
 def _by_output(layer: LayerSpec, scale: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """How many bits the network's parameters take, against 32-bit float. Nothing is left out, nothing hidden in a sum.
 
-Counted: every weight at its width (first and last layer included), one exponent per output channel, biases, slopes, and
-one exponent for every other tensor.
+Counted: every weight at its width (first and last layer included), one exponent per output channel, biases, slopes,
+offsets, and one exponent for every other tensor. Offsets have the exponent of the activation that they belong to; the
+float network has none of them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class LayerFootprint:
     exponent_bits: int
     bias_bits: int
     slope_bits: int
+    offset_bits: int
     total_bits: int
     float_bits: int
 
@@ -43,6 +45,7 @@ class Footprint:
     exponent_bits: int
     bias_bits: int
     slope_bits: int
+    offset_bits: int
     total_bits: int
     float_bits: int
     weight_share: float
@@ -55,7 +58,7 @@ class Footprint:
 def footprint(checkpoint: Checkpoint) -> Footprint:
     """Footprint by layer and in total."""
     layers = tuple(_layer_footprint(layer.name, checkpoint) for layer in checkpoint.layers)
-    names = ("weight_bits", "exponent_bits", "bias_bits", "slope_bits", "total_bits", "float_bits")
+    names = ("weight_bits", "exponent_bits", "bias_bits", "slope_bits", "offset_bits", "total_bits", "float_bits")
     sums = {name: sum(getattr(layer, name) for layer in layers) for name in names}
     float_weight_bits = FLOAT_BITS * sum(layer.weights for layer in layers)
     weight_share = sums["weight_bits"] / float_weight_bits
@@ -65,6 +68,7 @@ def footprint(checkpoint: Checkpoint) -> Footprint:
 def _layer_footprint(name: str, checkpoint: Checkpoint) -> LayerFootprint:
     """An add has no parameters but the exponent of its output."""
     sizes = {parameter: values.size for parameter, values in checkpoint.integers[name].items()}
+    offsets = sizes.pop("offset", 0)
     widths, exponents = checkpoint.widths[name], checkpoint.exponents[name]
     weights = sizes.get("kernel", 0)
     tensors = 1 + len(sizes) + (exponents.input is not None)
@@ -73,6 +77,7 @@ def _layer_footprint(name: str, checkpoint: Checkpoint) -> LayerFootprint:
         "exponent_bits": channel_exponent_bits(exponents.weight or ()) + TENSOR_EXPONENT_BITS * tensors,
         "bias_bits": sizes.get("bias", 0) * widths.bias_bits,
         "slope_bits": sizes.get("slope", 0) * widths.slope_bits,
+        "offset_bits": offsets * (widths.offset_bits or 0),
     }
     float_bits = FLOAT_BITS * sum(sizes.values())
     return LayerFootprint(

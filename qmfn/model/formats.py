@@ -3,6 +3,9 @@
 A value is `integer * 2**exponent`, the integer signed with `bits` bits. Activations, biases and slopes have one
 exponent per tensor, weights one per output channel. A bias is never finer than its channel's products, so every sum
 of a channel is a multiple of one power of two.
+
+A PReLU may subtract an offset per channel, counted in steps of its output: what is skewed then fills the range of a
+signed integer. The readers' biases make up for it (`qmfn.model.offsets`), so nobody downstream knows of it.
 """
 
 from __future__ import annotations
@@ -54,6 +57,7 @@ class LayerFormat:
     """Formats of one layer; an add has only source and activation, a linear layer no slope.
 
     `source` arrives, `input` is multiplied: they differ where the layer requantises what arrives (`input_bits`).
+    An `offset` has the exponent of the activation.
     """
 
     source: Format
@@ -62,6 +66,7 @@ class LayerFormat:
     weight: ChannelFormat | None = None
     bias: ChannelFormat | None = None
     slope: Format | None = None
+    offset: Format | None = None
 
     @property
     def requantises_input(self) -> bool:
@@ -70,13 +75,17 @@ class LayerFormat:
 
 @dataclass(frozen=True)
 class LayerWidths:
-    """Bits of one layer as the design file asks for them; `input_bits` None: what arrives is multiplied as it is."""
+    """Bits of one layer as the design file asks for them.
+
+    `input_bits` None: what arrives is multiplied as it is; `offset_bits` None: no offset.
+    """
 
     weight_bits: int
     activation_bits: int
     bias_bits: int
     slope_bits: int
     input_bits: int | None = None
+    offset_bits: int | None = None
 
 
 def widths_by_layer(config: QuantisationConfig, layers: Sequence[LayerSpec], key: str) -> dict[str, LayerWidths]:
@@ -88,7 +97,8 @@ def widths_by_layer(config: QuantisationConfig, layers: Sequence[LayerSpec], key
         key: where that group stands (`configs/w4a4.yml: quantisation`), for error messages.
 
     Raises:
-        UserError: an override matches no layer, or asks a layer to requantise its input to more bits than arrive.
+        UserError: an override matches no layer, asks a layer to requantise its input to more bits than arrive, or gives
+            an offset to a layer that can't have one.
     """
     overrides = settings_by_layer(config.layers, [layer.name for layer in layers], f"{key}.layers")
     defaults = {name: getattr(config, name) for name in ("weight_bits", "activation_bits", "bias_bits", "slope_bits")}
@@ -100,6 +110,8 @@ def widths_by_layer(config: QuantisationConfig, layers: Sequence[LayerSpec], key
         if (asked := overrides[layer.name].get("input_bits")) is not None:
             bits = _input_bits(layer, asked, widths)
             widths[layer.name] = dataclasses.replace(widths[layer.name], input_bits=bits)
+        bits = _offset_bits(layer, layers, overrides[layer.name].get("offset_bits"), config.offset_bits)
+        widths[layer.name] = dataclasses.replace(widths[layer.name], offset_bits=bits)
     return widths
 
 
@@ -113,6 +125,34 @@ def _input_bits(layer: LayerSpec, asked: Setting, widths: Mapping[str, LayerWidt
             f"{asked.key} = {asked.value}: {layer.source} gives {layer.name} {arrive} bits; input_bits can't be more."
         )
     return asked.value if asked.value < arrive else None
+
+
+def _offset_bits(
+    layer: LayerSpec, layers: Sequence[LayerSpec], asked: Setting | None, default: int | None
+) -> int | None:
+    """The bits of a layer's offset; the design's default passes by a layer that can't have one."""
+    obstacle = offset_obstacle(layer, layers)
+    if asked is None:
+        return None if obstacle else default
+    if obstacle:
+        raise UserError(f"{asked.key} = {asked.value}: {layer.name} can't have an offset, {obstacle}.")
+    return asked.value
+
+
+def offset_obstacle(layer: LayerSpec, layers: Sequence[LayerSpec]) -> str | None:
+    """Why a layer can't have an offset; None: it can.
+
+    A reader's bias makes up for a constant in all that the reader sums up: not in an add, not where zeros are padded.
+    """
+    if not layer.prelu:
+        return "it has no PReLU"
+    for reader in layers:
+        if layer.name in (reader.source, reader.shortcut):
+            if reader.kind == "add":
+                return f"{reader.name} adds its output, and an add has no bias"
+            if reader.padding:
+                return f"{reader.name} pads its output with zeros"
+    return None
 
 
 def bias_exponents(layer_exponent: int, weight_exponents: Sequence[int], input_exponent: int) -> tuple[int, ...]:
@@ -152,5 +192,6 @@ def layer_formats(
             weight=ChannelFormat(width.weight_bits, exponent.weight),
             bias=ChannelFormat(width.bias_bits, bias_exponents(exponent.bias, exponent.weight, multiplied.exponent)),
             slope=Format(width.slope_bits, exponent.slope) if layer.prelu else None,
+            offset=None if width.offset_bits is None else Format(width.offset_bits, exponent.activation),
         )
     return formats

@@ -10,6 +10,7 @@ from qmfn.model.checkpoint import Checkpoint, check_matches, load_checkpoint, qu
 from qmfn.model.equalisation import equalise
 from qmfn.model.formats import LayerWidths, widths_by_layer
 from qmfn.model.mobilefacenet import architecture, normalise
+from qmfn.model.offsets import balanced, with_offsets
 from qmfn.model.parameters import Parameters, random_parameters
 
 RANDOM_IMAGES = 8
@@ -50,7 +51,7 @@ def random_checkpoint(config: DesignConfig, seed: int) -> Checkpoint:
 def calibrated_start(
     config: DesignConfig, parameters: Parameters, images: np.ndarray, origin: dict
 ) -> tuple[Parameters, Checkpoint]:
-    """Where training starts: float weights, equalised, and the checkpoint they round to.
+    """Where training starts: float weights, equalised and with offsets, and the checkpoint they round to.
 
     Args:
         parameters: the float network.
@@ -63,5 +64,7 @@ def calibrated_start(
     widths = design_widths(config)
     activations = observe_activations(float_network(layers, parameters), layers, images)
     parameters, activations = equalise(layers, parameters, widths, activations)
-    exponents = calibrate(layers, parameters, widths, activations)
+    parameters, activations, chosen = with_offsets(layers, parameters, widths, activations)
+    parameters = balanced(layers, parameters, widths, activations)
+    exponents = calibrate(layers, parameters, widths, activations, chosen)
     return parameters, quantise(config.model, parameters, widths, exponents, origin)

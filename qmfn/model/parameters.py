@@ -1,7 +1,8 @@
-"""The numbers of a network: kernels, biases and PReLU slopes by layer, and how they get in and out of Keras.
+"""The numbers of a network: kernels, biases, PReLU slopes and offsets by layer, and how they get in and out of Keras.
 
-`Parameters` maps layer -> {"kernel", "bias", "slope"} -> float32 array: kernel (k, k, C_in, C_out), depthwise
-(k, k, C, 1); bias and slope (C,). An add has none, a linear layer no slope.
+`Parameters` maps layer -> {"kernel", "bias", "slope", "offset"} -> float32 array: kernel (k, k, C_in, C_out), depthwise
+(k, k, C, 1); bias, slope and offset (C,). An add has none, a linear layer no slope; an offset is subtracted behind the
+PReLU of those layers that have one.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from qmfn.model.mobilefacenet import LayerSpec
 Parameters = dict[str, dict[str, np.ndarray]]
 
 
-def parameter_shapes(layer: LayerSpec) -> dict[str, tuple[int, ...]]:
+def parameter_shapes(layer: LayerSpec, with_offset: bool = False) -> dict[str, tuple[int, ...]]:
     """Shapes of a layer's parameters by name."""
     if layer.kind == "add":
         return {}
     shapes = {"kernel": layer.kernel_shape, "bias": (layer.out_channels,)}
     if layer.prelu:
         shapes["slope"] = (layer.out_channels,)
+    if with_offset:
+        shapes["offset"] = (layer.out_channels,)
     return shapes
 
 
@@ -110,7 +113,8 @@ def set_parameters(model, parameters: Parameters) -> None:
             model.get_layer(layer).set_weights([values["kernel"], values["bias"]])
         if "slope" in values:
             prelu = model.get_layer(f"{layer}_prelu")
-            prelu.set_weights([values["slope"].reshape(prelu.weights[0].shape)])
+            slope = values["slope"].reshape(prelu.weights[0].shape)
+            prelu.set_weights([slope, values["offset"]] if "offset" in values else [slope])
 
 
 def get_parameters(model, layers: Sequence[LayerSpec]) -> Parameters:
@@ -122,6 +126,8 @@ def get_parameters(model, layers: Sequence[LayerSpec]) -> Parameters:
             kernel, bias = model.get_layer(layer.name).get_weights()
             parameters[layer.name] = {"kernel": kernel, "bias": bias}
         if layer.prelu:
-            slope = model.get_layer(f"{layer.name}_prelu").get_weights()[0]
+            slope, *offset = model.get_layer(f"{layer.name}_prelu").get_weights()
             parameters[layer.name]["slope"] = slope.reshape(-1)
+            if offset:
+                (parameters[layer.name]["offset"],) = offset
     return parameters

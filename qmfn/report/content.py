@@ -34,6 +34,7 @@ FOOTPRINT_PARTS = {
     "exponent_bits": "exponents",
     "bias_bits": "biases",
     "slope_bits": "slopes",
+    "offset_bits": "offsets",
     "total_bits": "total",
     "float_bits": "float32 network",
 }
@@ -115,7 +116,7 @@ def _footprint(footprint: dict | None) -> Section | None:
     rows = [
         [name, f"{footprint[key]:,}", f"{footprint[key] / footprint['float_bits']:.2%}"]
         for key, name in FOOTPRINT_PARTS.items()
-        if key in footprint
+        if footprint.get(key)
     ]
     sentence = (
         f"Weights take {footprint['weight_share']:.2%} of float32 weights; all parameters, exponents included, "

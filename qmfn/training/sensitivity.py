@@ -15,8 +15,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from qmfn.model.calibration import best_exponent, weight_exponents
-from qmfn.model.integers import integer_range, quantise_to_integers
+from qmfn.model.calibration import best_exponent, rounded_kernel
+from qmfn.model.integers import integer_range
 from qmfn.model.mobilefacenet import LayerSpec
 from qmfn.model.parameters import Parameters
 from qmfn.training.student import Student
@@ -55,7 +55,7 @@ def measure(
     trials = [(layer, kind, width) for layer in layers for kind in ("weight", "activation") for width in bits]
     for layer, kind, width in tqdm(trials, desc="sensitivity", unit="trial", leave=False, disable=None):
         if kind == "weight" and layer.kind != "add":
-            kernel = _rounded_kernel(parameters[layer.name]["kernel"], layer, width)
+            kernel = rounded_kernel(parameters[layer.name]["kernel"], layer, width)
             embeddings = network.with_kernel(layer.name, kernel, lambda: network.embed(images))
         elif kind == "activation":
             exponent = best_exponent(activations[layer.name], width)
@@ -64,12 +64,6 @@ def measure(
             continue
         found.append(Sensitivity(layer.name, kind, width, float(np.mean(1 - np.sum(embeddings * wanted, axis=1)))))
     return found
-
-
-def _rounded_kernel(kernel: np.ndarray, layer: LayerSpec, bits: int) -> np.ndarray:
-    exponents = np.array(weight_exponents(kernel, layer, bits))
-    by_output = exponents[:, None] if layer.kind == "depthwise" else exponents
-    return (quantise_to_integers(kernel, bits, by_output) * 2.0**by_output).astype(np.float32)
 
 
 class _Probe(Student):

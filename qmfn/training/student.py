@@ -1,13 +1,14 @@
 """The network as training sees it: the same formats as the Keras network, fused for speed.
 
-A layer is a convolution and one pass over its sums - bias, PReLU, requantisation - as in the hardware. XLA makes one
-loop of that pass, forward and backward; TensorFlow would make about ten. Gradients are straight-through: rounding
-passes them on, saturation of an activation stops them, saturation of a weight does not (it could never come back).
+A layer is a convolution and one pass over its sums - bias, PReLU, offset, requantisation - as in the hardware. XLA
+makes one loop of that pass, forward and backward; TensorFlow would make about ten. Gradients are straight-through:
+rounding passes them on, saturation of an activation stops them, saturation of a weight does not (it could never come
+back).
 
-What is trained is counted in quantisation steps: a weight in steps of its channel, a bias in steps of the layer's
-output. One learning rate then suits all channels, however large or small equalisation has made their weights.
+What is trained is counted in quantisation steps: a weight in steps of its channel, a bias and an offset in steps of the
+layer's output. One learning rate then suits all channels, however large or small equalisation has made their weights.
 
-Values equal those of the exact Keras network but for the PReLU product, which is taken in float32 here.
+Values equal those of the exact Keras network but for the PReLU product and its offset, taken in float32 here.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Student(tf.Module):
 
     Args:
         layers: from `architecture`.
-        parameters: where it starts.
+        parameters: where it starts; an offset that is not given starts at 0.
         formats: number formats; None: the float network.
     """
 
@@ -46,7 +47,7 @@ class Student(tf.Module):
                 name: tf.Variable(value / self._step(layer, name), name=f"{layer}_{name}", dtype=tf.float32)
                 for name, value in values.items()
             }
-            for layer, values in parameters.items()
+            for layer, values in self._complete(parameters).items()
         }
 
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -67,6 +68,15 @@ class Student(tf.Module):
             for layer, values in self.trained.items()
         }
 
+    def _complete(self, parameters: Parameters) -> Parameters:
+        """Float weights have no offsets, and a resumed run gives them before it restores what it has trained."""
+        absent = {
+            layer.name: {"offset": np.zeros(layer.out_channels, np.float32)}
+            for layer in self.layers
+            if self.formats and self.formats[layer.name].offset
+        }
+        return {layer: absent.get(layer, {}) | values for layer, values in parameters.items()}
+
     def _step(self, layer: str, name: str) -> np.ndarray:
         return self.steps.get(layer, {}).get(name, np.float32(1))
 
@@ -82,10 +92,12 @@ class Student(tf.Module):
         if form:
             kernel = fixed_point(form.weight.bits, _by_output(np.array(form.weight.exponents), layer))(kernel)
             bias = fixed_point(form.bias.bits, form.bias.exponents)(bias)
-        slope = values.get("slope")
+        slope, offset = values.get("slope"), values.get("offset")
         if slope is not None and form:
             slope = fixed_point(form.slope.bits, form.slope.exponent)(slope)
-        return bias_prelu_requantise(_convolve(x, kernel, layer), bias, slope, activation)
+        if offset is not None and form:
+            offset = fixed_point(form.offset.bits, form.offset.exponent)(offset)
+        return bias_prelu_requantise(_convolve(x, kernel, layer), bias, slope, activation, offset)
 
 
 def embed(network: Student, faces: np.ndarray, batch_size: int = 64) -> np.ndarray:
@@ -109,6 +121,8 @@ def _steps_by_layer(
             }
         if form.slope:
             steps[layer.name]["slope"] = np.exp2(np.float32(form.slope.exponent))
+        if form.offset:
+            steps[layer.name]["offset"] = np.exp2(np.float32(form.offset.exponent))
     return steps
 
 
@@ -142,22 +156,23 @@ def requantise(x: tf.Tensor, form: Format | None) -> tf.Tensor:
 
 
 def bias_prelu_requantise(
-    sums: tf.Tensor, bias: tf.Tensor, slope: tf.Tensor | None, form: Format | None
+    sums: tf.Tensor, bias: tf.Tensor, slope: tf.Tensor | None, form: Format | None, offset: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """`requantise(PReLU(sums + bias))`; linear without slope, float without format."""
+    """`requantise(PReLU(sums + bias) - offset)`; linear without slope, float without format."""
     step, low, high = (2.0**form.exponent, *integer_range(form.bits)) if form else (1.0, None, None)
     linear = slope is None
     slope = tf.ones_like(bias) if linear else slope
 
     @tf.custom_gradient
-    def straight_through(sums, bias, slope):
+    def straight_through(sums, bias, slope, *offset):
         def gradient(upstream):
-            to_sums, to_slope = _epilogue_gradient(sums, bias, slope, upstream, step, low, high)
-            return to_sums, _sum_by_channel(to_sums), None if linear else _sum_by_channel(to_slope)
+            to_sums, to_slope, *to_offset = _epilogue_gradient(sums, bias, slope, offset, upstream, step, low, high)
+            to_slope = None if linear else _sum_by_channel(to_slope)
+            return to_sums, _sum_by_channel(to_sums), to_slope, *map(_sum_by_channel, to_offset)
 
-        return _epilogue(sums, bias, slope, step, low, high), gradient
+        return _epilogue(sums, bias, slope, offset, step, low, high), gradient
 
-    return straight_through(sums, bias, slope)
+    return straight_through(sums, bias, slope, *(() if offset is None else (offset,)))
 
 
 @tf.function(jit_compile=True)
@@ -171,19 +186,25 @@ def _requantise_gradient(x, upstream, step, low, high):
 
 
 @tf.function(jit_compile=True)
-def _epilogue(sums, bias, slope, step, low, high):
-    x = sums + bias
-    x = tf.where(x >= 0, x, x * slope)
+def _epilogue(sums, bias, slope, offset, step, low, high):
+    x = _prelu_with_offset(sums + bias, slope, offset)
     return x if low is None else tf.clip_by_value(tf.round(x * (1 / step)), low, high) * step
 
 
 @tf.function(jit_compile=True)
-def _epilogue_gradient(sums, bias, slope, upstream, step, low, high):
+def _epilogue_gradient(sums, bias, slope, offset, upstream, step, low, high):
     x = sums + bias
     negative = x < 0
     if low is not None:
-        upstream = tf.where(_in_range(tf.where(negative, x * slope, x), step, low, high), upstream, 0.0)
-    return tf.where(negative, upstream * slope, upstream), tf.where(negative, upstream * x, 0.0)
+        upstream = tf.where(_in_range(_prelu_with_offset(x, slope, offset), step, low, high), upstream, 0.0)
+    to_offset = [-upstream] if offset else []
+    return tf.where(negative, upstream * slope, upstream), tf.where(negative, upstream * x, 0.0), *to_offset
+
+
+def _prelu_with_offset(x, slope, offset):
+    """`offset` is a tuple of one tensor, or empty: what is not there takes no time."""
+    x = tf.where(x >= 0, x, x * slope)
+    return x - offset[0] if offset else x
 
 
 def _in_range(x, step, low, high):
