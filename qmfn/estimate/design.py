@@ -50,10 +50,10 @@ class LayerDesign:
     """One layer as hardware: shapes in pixels and channels, widths in bits, counts of stored values.
 
     `reuse_factor` is multiplications per output pixel / multipliers. `weights`, `biases` and `zero_weights`
-    count values; of a PReLU the slopes are the weights. Widths of what a layer lacks are 0; only convolutions,
-    dense layers and PReLUs have a reuse factor other than 1. `requantises` says that the result type rounds or
-    saturates. The input of a dense layer arrives in `in_height * in_width` beats of `in_channels` values.
-    `kernel_rows` is only given where a window is not square (1 of a Conv1D).
+    count values; of a PReLU the slopes are the weights and the offsets the biases. Widths of what a layer lacks
+    are 0; only convolutions, dense layers and PReLUs have a reuse factor other than 1. `requantises` says that
+    the result type rounds or saturates. The input of a dense layer arrives in `in_height * in_width` beats of
+    `in_channels` values. `kernel_rows` is only given where a window is not square (1 of a Conv1D).
     """
 
     name: str
@@ -176,7 +176,8 @@ def _layer(node: Layer) -> LayerDesign:
     source, result = node.get_input_variable(), node.get_output_variable()
     in_height, in_width, in_channels = _image_shape(source.shape)
     out_height, out_width, out_channels = _image_shape(result.shape)
-    weight, bias = node.weights.get("slope", node.weights.get("weight")), node.weights.get("bias")
+    weight = node.weights.get("slope", node.weights.get("weight"))
+    bias = node.weights.get("offset", node.weights.get("bias"))
     accumulator = node.get_attr("accum_t")
     result_type = result.type.precision
     return LayerDesign(

@@ -171,7 +171,9 @@ def _prelu(layer: LayerSpec, types: LayerTypes, hls: LayerHls, slope: np.ndarray
         inside,
         reuse_factor=hls.prelu_reuse_factor,
         weight_bits=types.slope.width,
+        bias_bits=types.offset.width if types.offset else 0,
         weights=slope.size,
+        biases=slope.size if types.offset else 0,
         zero_weights=int(np.sum(slope == 0)),
     )
 

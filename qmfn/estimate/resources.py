@@ -111,6 +111,7 @@ def known_part(layer: LayerDesign, tool: Tool, device: Device) -> tuple[float, f
     """
     if layer.kind not in MATRIX_KINDS:
         adders = layer.out_channels * layer.result_bits if layer.kind == "add" else 0
+        adders += layer.biases * (layer.input_bits + layer.weight_bits)  # a PReLU's offsets, subtracted from products
         return adders + layer.multipliers * lut_per_multiplication(layer.input_bits, layer.weight_bits), 0
     lut = 0.0
     if not layer.is_unrolled:

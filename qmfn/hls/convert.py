@@ -1,7 +1,7 @@
 """QKeras network -> hls4ml `ModelGraph`, with nothing left for hls4ml to infer.
 
 hls4ml gets the network's structure from Keras, the quantised values from the checkpoint, and an explicit type for every
-weight, bias, slope, accumulator and result. The known traps of hls4ml 1.3.0, and where each is dealt with:
+weight, bias, slope, offset, accumulator and result. The known traps of hls4ml 1.3.0, and where each is dealt with:
 
 - a quantising activation behind an 'auto' result is dropped silently: results are explicit (`_layer_config`);
 - QKeras quantisers with scales go wrong: hls4ml sees values, no quantisers (`_structure`, `_QuantisedValues`);
@@ -114,8 +114,9 @@ def _layer_config(layer: LayerSpec, types: LayerTypes, hls: LayerHls | None) -> 
     }
     if not layer.prelu:
         return {layer.name: convolution, f"{layer.name}_quant": output}
+    offset = {"offset": str(types.offset)} if types.offset else {}
     prelu = {
-        "Precision": {"slope": str(types.slope), "result": str(types.output)},
+        "Precision": {"slope": str(types.slope), **offset, "result": str(types.output)},
         "ReuseFactor": hls.prelu_reuse_factor,
         "Trace": True,
     }
@@ -142,7 +143,7 @@ def _structure(model: Any) -> dict[str, Any]:
 class _QuantisedValues(KerasReader):
     """Gives hls4ml the quantised values, not the float ones that a Keras network in training keeps."""
 
-    NAMES = {"kernel": "kernel", "depthwise_kernel": "kernel", "bias": "bias", "slope": "slope"}
+    NAMES = {"kernel": "kernel", "depthwise_kernel": "kernel", "bias": "bias", "slope": "slope", "offset": "offset"}
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters

@@ -21,7 +21,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 class QPReLU(Layer):
-    """One slope per channel; the result type requantises."""
+    """One slope and, where the parser found offsets, one offset per channel; the result type requantises."""
 
     _expected_attributes = [
         Attribute("n_in"),
@@ -33,19 +33,23 @@ class QPReLU(Layer):
     def initialize(self) -> None:
         self.add_output_variable(self.get_input_variable().shape)
         self.add_weights_variable(name="slope", var_name="s{index}")
+        if self.get_attr("offset_data") is not None:
+            self.add_weights_variable(name="offset", var_name="o{index}")
 
 
 def parse_qprelu(keras_layer: dict, input_names: list, input_shapes: list, data_reader: Any) -> tuple[dict, list]:
     """Keras handler: the layer's description for hls4ml, and its output shape."""
-    shape = input_shapes[0]
+    shape, name = input_shapes[0], keras_layer["config"]["name"]
     layer = {
-        "name": keras_layer["config"]["name"],
+        "name": name,
         "class_name": "QPReLU",
         "inputs": input_names,
         "n_in": shape[1] * shape[2] * shape[3],
         "n_chan": shape[3],
-        "slope_data": get_weights_data(data_reader, keras_layer["config"]["name"], "slope"),
+        "slope_data": get_weights_data(data_reader, name, "slope"),
     }
+    if keras_layer["config"]["offset_quantizer"]:
+        layer["offset_data"] = get_weights_data(data_reader, name, "offset")
     return layer, list(shape)
 
 
@@ -57,20 +61,23 @@ class QPReLUConfigTemplate(LayerConfigTemplate):
     static const unsigned n_chan = {n_chan};
     static const unsigned reuse_factor = {reuse};
     typedef {slope_t.name} slope_t;
-}};\n"""
+{offset_typedef}}};\n"""
 
     def format(self, node: QPReLU) -> str:
-        return self.template.format(**self._default_config_params(node))
+        params = self._default_config_params(node)
+        offset = node.weights.get("offset")
+        params["offset_typedef"] = f"    typedef {offset.type.name} offset_t;\n" if offset else ""
+        return self.template.format(**params)
 
 
 class QPReLUFunctionTemplate(FunctionCallTemplate):
     def __init__(self) -> None:
         super().__init__(QPReLU, include_header=[HEADER])
-        self.template = "nnet::qprelu<{input_t}, {output_t}, qprelu_config{index}>({input}, {output}, {slope});"
+        self.template = "nnet::qprelu<{input_t}, {output_t}, qprelu_config{index}>({input}, {output}, {weights});"
 
     def format(self, node: QPReLU) -> str:
         params = self._default_function_params(node)
-        params["slope"] = node.get_weights("slope").name
+        params["weights"] = ", ".join(node.weights[name].name for name in ("slope", "offset") if name in node.weights)
         params["index"] = node.index
         return self.template.format(**params)
 

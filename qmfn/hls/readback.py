@@ -69,6 +69,8 @@ def _settings(
         if layer.prelu:
             prelu = nodes[f"{layer.name}_prelu"]
             yield layer.name, "slope type", asked.slope, types.get(f"{layer.name}_prelu_slope_t")
+            if asked.offset is not None:
+                yield layer.name, "offset type", asked.offset, types.get(f"{layer.name}_prelu_offset_t")
             yield layer.name, "PReLU result type", asked.output, types.get(_result_type(prelu))
             generated = constants[f"qprelu_config{prelu.index}"]["reuse_factor"]
             yield layer.name, "PReLU reuse factor", str(hls.prelu_reuse_factor), generated

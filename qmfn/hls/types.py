@@ -19,6 +19,9 @@ from qmfn.model.formats import INPUT_FORMAT, Format, LayerFormat
 from qmfn.model.integers import integer_range
 from qmfn.model.mobilefacenet import LayerSpec
 
+FLOAT64_BITS = 54
+"""Width, sign included, of the integers that a float64 holds exactly."""
+
 
 @dataclass(frozen=True)
 class FixedType:
@@ -39,10 +42,10 @@ class FixedType:
 
 @dataclass(frozen=True)
 class LayerTypes:
-    """Types of one layer. `accum` and `result` belong to the convolution, `slope` and `output` to its PReLU.
+    """Types of one layer. `accum` and `result` belong to the convolution, `slope`, `offset` and `output` to its PReLU.
 
     A linear layer has no slope, and its `result` is its output; an add has only `output`. `input` is there where the
-    layer requantises what arrives.
+    layer requantises what arrives, `offset` where the PReLU subtracts one.
     """
 
     output: FixedType
@@ -52,6 +55,7 @@ class LayerTypes:
     accum: FixedType | None = None
     result: FixedType | None = None
     slope: FixedType | None = None
+    offset: FixedType | None = None
 
 
 def activation_type(form: Format) -> FixedType:
@@ -108,6 +112,22 @@ def _check_float32_holds(layer: LayerSpec, kernel: np.ndarray, magnitude: int, b
         )
 
 
+def difference_type(result: FixedType, slope: FixedType, offset: FixedType) -> FixedType:
+    """The type that C++ gives `x - offset` and `slope * x - offset`: what requantisation sees, exact."""
+    integer = max(result.integer, result.integer + slope.integer, offset.integer) + 1
+    fractions = [fixed.width - fixed.integer for fixed in (result, slope, offset)]
+    return FixedType(integer + max(fractions[0], fractions[0] + fractions[1], fractions[2]), integer)
+
+
+def _check_float64_holds(layer: LayerSpec, difference: FixedType) -> None:
+    """Keras subtracts in float64."""
+    if difference.width > FLOAT64_BITS:
+        raise UserError(
+            f"{layer.name}: its PReLU minus the offset takes {difference.width} bits, beyond the {FLOAT64_BITS} that "
+            "float64 counts exactly; lower bias_bits or slope_bits of this layer, or give it no offset."
+        )
+
+
 def layer_types(checkpoint: Checkpoint, precisions: Mapping[str, Mapping[str, Setting]]) -> dict[str, LayerTypes]:
     """The exact types of every layer, with the design's own precisions where it gives some.
 
@@ -131,6 +151,9 @@ def layer_types(checkpoint: Checkpoint, precisions: Mapping[str, Mapping[str, Se
             needed |= {"accum": sums, "result": sums if layer.prelu else needed["output"]}
         if layer.prelu:
             needed["slope"] = type_of_values(values["slope"])
+        if form.offset:
+            needed["offset"] = type_of_values(values["offset"])
+            _check_float64_holds(layer, difference_type(needed["result"], needed["slope"], needed["offset"]))
         for name, setting in precisions.get(layer.name, {}).items():
             needed[name] = _asked_type(layer, name, setting, needed)
         types[layer.name] = LayerTypes(**needed)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from qmfn.config import DesignConfig
 from qmfn.hls.reuse import valid_reuse_factors
+from qmfn.model.formats import offset_obstacle
 from qmfn.model.mobilefacenet import architecture
 
 BITS = st.integers(2, 8)
@@ -61,6 +62,8 @@ def designs(draw: st.DrawFn) -> DesignConfig:
         arrive = bits[layer.source]["activation_bits"] if layer.source in bits else 8
         if arrive > 2 and draw(st.booleans()):
             bits[layer.name]["input_bits"] = draw(st.integers(2, arrive - 1))
+        if offset_obstacle(layer, layers) is None and draw(st.booleans()):
+            bits[layer.name]["offset_bits"] = draw(BITS)
     design["quantisation"] = {"layers": bits}
     design["hls"] = {
         "backend": draw(st.sampled_from(["Vitis", "Vivado"])),
