@@ -10,7 +10,7 @@ from qmfn.model.checkpoint import Checkpoint, check_matches, load_checkpoint, qu
 from qmfn.model.equalisation import equalise
 from qmfn.model.formats import LayerWidths, widths_by_layer
 from qmfn.model.mobilefacenet import architecture, normalise
-from qmfn.model.offsets import balanced, with_offsets
+from qmfn.model.offsets import for_rounded_weights, with_offsets
 from qmfn.model.parameters import Parameters, random_parameters
 
 RANDOM_IMAGES = 8
@@ -57,6 +57,9 @@ def calibrated_start(
         parameters: the float network.
         images: (N, size, size, 3) from `normalise`; equalisation and exponents are chosen on them.
         origin: goes into the checkpoint.
+
+    Returns:
+        Parameters of the same function as the float network's, and the checkpoint.
     """
     from qmfn.model.builder import float_network  # TensorFlow, which reading a checkpoint can do without
 
@@ -65,6 +68,6 @@ def calibrated_start(
     activations = observe_activations(float_network(layers, parameters), layers, images)
     parameters, activations = equalise(layers, parameters, widths, activations)
     parameters, activations, chosen = with_offsets(layers, parameters, widths, activations)
-    parameters = balanced(layers, parameters, widths, activations)
-    exponents = calibrate(layers, parameters, widths, activations, chosen)
-    return parameters, quantise(config.model, parameters, widths, exponents, origin)
+    start = for_rounded_weights(layers, parameters, {layer: width.weight_bits for layer, width in widths.items()})
+    exponents = calibrate(layers, start, widths, activations, chosen)
+    return parameters, quantise(config.model, start, widths, exponents, origin)

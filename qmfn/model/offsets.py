@@ -60,27 +60,26 @@ def with_offsets(
     return parameters, activations, exponents
 
 
-def balanced(
-    layers: Sequence[LayerSpec],
-    parameters: Parameters,
-    widths: Mapping[str, LayerWidths],
-    activations: Mapping[str, np.ndarray],
+def for_rounded_weights(
+    layers: Sequence[LayerSpec], parameters: Parameters, bits: Mapping[str, int]
 ) -> Parameters:
-    """Biases that take back what rounding the weights adds on average, where an offset is read.
+    """Where a quantised network starts: biases that make up for the offsets with the weights that it multiplies.
 
-    Behind an offset most values lie near the lower end, so the rounding errors of the weights no longer cancel: their
-    sum times the mean input is an error of every output value (Nagel et al. 2019, arXiv 1906.04721, section 4.2).
+    Those of `with_offsets` do so with float weights, as the float network needs it. Rounded weights lack another sum;
+    an offset is far from the mean of a channel, so the difference does not average out. Weights that are rounded
+    already change nothing.
 
     Args:
-        parameters, activations: from `with_offsets`.
-        widths: bits per layer.
+        parameters: of the float network, from `with_offsets`.
+        bits: layer -> bits per weight.
     """
     parameters = {name: dict(values) for name, values in parameters.items()}
     for layer in layers:
-        if layer.kind != "add" and "offset" in parameters.get(layer.source, {}):
+        offset = parameters.get(layer.source, {}).get("offset")
+        if offset is not None:
             kernel = parameters[layer.name]["kernel"]
-            lost = kernel - rounded_kernel(kernel, layer, widths[layer.name].weight_bits)
-            _add_to_bias(parameters[layer.name], _response(layer, lost, activations[layer.source].mean(axis=0)))
+            rounding = rounded_kernel(kernel, layer, bits[layer.name]) - kernel
+            _add_to_bias(parameters[layer.name], _response(layer, rounding, offset))
     return parameters
 
 

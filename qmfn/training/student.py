@@ -21,6 +21,7 @@ import tensorflow as tf
 from qmfn.model.formats import Format, LayerFormat
 from qmfn.model.integers import integer_range
 from qmfn.model.mobilefacenet import INPUT, LayerSpec, normalise
+from qmfn.model.offsets import for_rounded_weights
 from qmfn.model.parameters import Parameters
 from qmfn.model.quantizers import fixed_point
 
@@ -30,7 +31,7 @@ class Student(tf.Module):
 
     Args:
         layers: from `architecture`.
-        parameters: where it starts; an offset that is not given starts at 0.
+        parameters: where it starts; of the float network, or rounded.
         formats: number formats; None: the float network.
     """
 
@@ -42,12 +43,15 @@ class Student(tf.Module):
         self.layers = layers
         self.formats = formats
         self.steps = _steps_by_layer(layers, formats) if formats else {}
+        if formats:
+            bits = {layer: form.weight.bits for layer, form in formats.items() if form.weight}
+            parameters = for_rounded_weights(layers, parameters, bits)
         self.trained = {
             layer: {
                 name: tf.Variable(value / self._step(layer, name), name=f"{layer}_{name}", dtype=tf.float32)
                 for name, value in values.items()
             }
-            for layer, values in self._complete(parameters).items()
+            for layer, values in parameters.items()
         }
 
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -67,15 +71,6 @@ class Student(tf.Module):
             layer: {name: value.numpy() * self._step(layer, name) for name, value in values.items()}
             for layer, values in self.trained.items()
         }
-
-    def _complete(self, parameters: Parameters) -> Parameters:
-        """Float weights have no offsets, and a resumed run gives them before it restores what it has trained."""
-        absent = {
-            layer.name: {"offset": np.zeros(layer.out_channels, np.float32)}
-            for layer in self.layers
-            if self.formats and self.formats[layer.name].offset
-        }
-        return {layer: absent.get(layer, {}) | values for layer, values in parameters.items()}
 
     def _step(self, layer: str, name: str) -> np.ndarray:
         return self.steps.get(layer, {}).get(name, np.float32(1))

@@ -211,3 +211,10 @@ def test_the_channels_of_a_prelu_share_multipliers(fitted):
     prelu = replace(POINTWISE, kind="prelu", in_channels=128, input_bits=14, weight_bits=8, requantises=True)
     assert resources(replace(prelu, reuse_factor=1), fitted).dsp == 128
     assert resources(replace(prelu, reuse_factor=32), fitted).dsp == 4
+
+
+def test_an_offset_costs_a_prelu_one_adder_per_channel():
+    prelu = replace(POINTWISE, kind="prelu", in_channels=128, input_bits=14, weight_bits=8, requantises=True)
+    without, _ = known_part(prelu, VITIS, DEVICE)
+    found, _ = known_part(replace(prelu, biases=128, bias_bits=4), VITIS, DEVICE)
+    assert found - without == 128 * (14 + 8)

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (
     "hls.layers.conv2.reuse_factor=6",
     "hls.layers.conv2.precision={accum: 'fixed<33,14>', weight: 'fixed<9,3>', slope: 'fixed<11,4>'}",
+    "quantisation.layers.conv2.offset_bits=3",
     "hls.layers.bottleneck1_depthwise={strategy: Latency, reuse_factor: 2}",
     "hls.clock_period_ns=3.5",
     "hls.part=xcku040-ffva1156-2-e",
@@ -38,11 +39,12 @@ def tiny(request, tmp_path_factory):
 
 
 def test_types_reuse_factors_and_strategies_stand_in_the_cpp(tiny):
-    _, _, folder, _, graph, _ = tiny
+    _, _, folder, _, graph, request = tiny
     types = readback.read_types(folder / "firmware" / "defines.h")
     assert types["conv2_accum_t"] == FixedType(33, 14)
     assert types["conv2_weight_t"] == FixedType(9, 3)
     assert types["conv2_prelu_slope_t"] == FixedType(11, 4)
+    assert types["conv2_prelu_offset_t"] == request.types["conv2"].offset
     parameters = (folder / "firmware" / "parameters.h").read_text()
     indices = {layer.name: layer.index for layer in graph.get_layers()}
     for name, expected in (("conv2", ("6", "resource")), ("bottleneck1_depthwise", ("2", "latency"))):

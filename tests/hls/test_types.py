@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from qmfn.config import DesignConfig, Setting
 from qmfn.errors import UserError
-from qmfn.hls.types import FixedType, layer_types, sum_type, type_of_values
+from qmfn.hls.types import FixedType, difference_type, layer_types, sum_type, type_of_values
 from qmfn.model.formats import ChannelFormat, Format, LayerFormat
 from qmfn.model.initial import random_checkpoint
 from qmfn.model.mobilefacenet import LayerSpec
@@ -112,3 +114,23 @@ def test_a_type_that_cannot_be_honoured_is_refused(checkpoint, layer, name, text
     key = f"design.yml: hls.layers.{layer}.precision.{name}"
     with pytest.raises(UserError, match=f"^{key} = {text}: .*{reason}"):
         layer_types(checkpoint, {layer: {name: Setting(text, key)}})
+
+
+def test_a_difference_type_holds_sum_and_product_minus_offset():
+    fixed = difference_type(FixedType(10, 4), FixedType(6, 1), FixedType(4, 5))
+    smallest, largest, step = limits(fixed)
+    extremes = [sums * slope for sums in limits(FixedType(10, 4))[:2] for slope in (1, *limits(FixedType(6, 1))[:2])]
+    assert all(smallest <= value - offset <= largest for value in extremes for offset in limits(FixedType(4, 5))[:2])
+    assert step == 2.0**-11
+    assert fixed.width == 6 + 11
+
+
+def test_an_offset_that_float64_cannot_subtract_exactly_is_refused(checkpoint):
+    widths = {**checkpoint.widths, "conv2": replace(checkpoint.widths["conv2"], offset_bits=2)}
+    offset = {"offset": np.array([1, 0, 0, 0])}
+    integers = {**checkpoint.integers, "conv2": checkpoint.integers["conv2"] | offset}
+    layer_types(replace(checkpoint, widths=widths, integers=integers), {})
+    far = replace(checkpoint.exponents["conv2"], activation=40)
+    exponents = {**checkpoint.exponents, "conv2": far}
+    with pytest.raises(UserError, match="conv2: its PReLU minus the offset takes 6. bits, beyond the 54"):
+        layer_types(replace(checkpoint, widths=widths, integers=integers, exponents=exponents), {})

@@ -14,7 +14,7 @@ import pytest
 from qmfn.config import load_config
 from qmfn.errors import UserError
 from qmfn.model.builder import build_model
-from qmfn.model.checkpoint import check_matches, load_checkpoint, quantise, save_checkpoint
+from qmfn.model.checkpoint import Checkpoint, check_matches, load_checkpoint, quantise, save_checkpoint
 from qmfn.model.initial import design_checkpoint, design_widths, random_checkpoint
 from qmfn.model.mobilefacenet import normalise
 from qmfn.model.parameters import set_parameters
@@ -26,6 +26,18 @@ SHIPPED = ("w8a8", "w4a4", "mixed", "extreme")
 def saved(tmp_path, tiny_checkpoint) -> Path:
     path = tmp_path / "tiny.npz"
     save_checkpoint(tiny_checkpoint, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def offset_checkpoint(configs) -> Checkpoint:
+    return random_checkpoint(load_config(configs / "tiny.yml", ["quantisation.offset_bits=4"]), seed=0)
+
+
+@pytest.fixture
+def saved_offsets(tmp_path, offset_checkpoint) -> Path:
+    path = tmp_path / "offsets.npz"
+    save_checkpoint(offset_checkpoint, path)
     return path
 
 
@@ -56,6 +68,39 @@ def test_it_comes_back_bit_for_bit(tiny_checkpoint, saved):
         for name, integers in arrays.items():
             assert loaded.integers[layer][name].dtype == np.int64
             assert np.array_equal(loaded.integers[layer][name], integers), (layer, name)
+
+
+def test_offsets_come_back_bit_for_bit(offset_checkpoint, saved_offsets):
+    loaded = load_checkpoint(saved_offsets)
+    assert loaded.widths == offset_checkpoint.widths
+    for layer in ("dwconv1", "conv2"):
+        offset = offset_checkpoint.integers[layer]["offset"]
+        assert np.any(offset) and np.array_equal(loaded.integers[layer]["offset"], offset)
+    assert "offset" not in loaded.integers["conv1"]
+    assert np.array_equal(outputs(loaded), outputs(offset_checkpoint))
+
+
+def test_a_file_from_before_there_were_offsets_has_none(saved, tiny_checkpoint):
+    rewrite(saved, lambda _, header: [layer.pop("offset_bits") for layer in header["layers"].values()])
+    assert load_checkpoint(saved).widths == tiny_checkpoint.widths
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda arrays, _: arrays.pop("conv2/offset"), r"conv2/offset must be integers of shape \(16,\), found "),
+        (lambda arrays, _: arrays["conv2/offset"].fill(8), r"conv2/offset must be in -8\.\.7, found 8\.\.8"),
+        (
+            lambda _, header: header["layers"]["embedding"].update(offset_bits=4),
+            "embedding has an offset, but can't have one: it has no PReLU",
+        ),
+    ],
+    ids=["no array", "integer too large", "layer without PReLU"],
+)
+def test_damaged_offsets_are_refused(saved_offsets, change, reason):
+    rewrite(saved_offsets, change)
+    with pytest.raises(UserError, match=f"offsets.npz: {reason}"):
+        load_checkpoint(saved_offsets)
 
 
 def test_saving_what_was_loaded_gives_the_same_arrays(saved, tmp_path):
@@ -260,6 +305,7 @@ def test_a_missing_checkpoint_is_named(tmp_path):
         ("quantisation.weight_bits=8", r"conv1 has weight_bits = 8, but checkpoint .* holds 4; .*ask for 4."),
         ("quantisation.layers.gdconv.bias_bits=9", r"gdconv has bias_bits = 9, but checkpoint .* holds 10"),
         ("quantisation.layers.conv2.slope_bits=3", r"conv2 has slope_bits = 3, but checkpoint .* holds 4"),
+        ("quantisation.offset_bits=4", r"dwconv1 has offset_bits = 4, but checkpoint .* holds None"),
         ("quantisation.layers.bottleneck2_add.activation_bits=8", r"bottleneck2_add has activation_bits = 8"),
     ],
 )

@@ -101,3 +101,16 @@ def test_a_channel_that_is_always_zero_is_moved_no_further_than_the_limit(tiny):
     found, _ = equalise(layers, parameters, design_widths(config), values)
     ratio = found["conv1"]["bias"] / np.where(parameters["conv1"]["bias"], parameters["conv1"]["bias"], 1)
     assert np.abs(np.log2(ratio[ratio != 0])).max() <= FURTHEST
+
+
+def test_the_size_of_a_channel_with_an_offset_is_that_of_its_spread(configs):
+    config = load_config(configs / "tiny.yml", ["quantisation.layers.conv2.offset_bits=7"])
+    layers = architecture(config.model)
+    spread = np.linspace(-1, 1, 64)[:, None]
+    values = {layer.name: np.repeat(spread, layer.out_channels, axis=1) for layer in layers}
+    values["conv2"][:, 3] += 2  # far from zero, no wider than the others
+    parameters = random_parameters(layers, seed=0)
+    with_offset, _ = equalise(layers, parameters, design_widths(config), values)
+    without, _ = equalise(layers, parameters, design_widths(load_config(configs / "tiny.yml")), values)
+    assert np.array_equal(with_offset["conv2"]["bias"], parameters["conv2"]["bias"])
+    assert not np.array_equal(without["conv2"]["bias"], parameters["conv2"]["bias"])

@@ -11,7 +11,7 @@ from qmfn.model.footprint import Footprint, LayerFootprint, channel_exponent_bit
 from qmfn.model.initial import design_checkpoint, random_checkpoint
 from qmfn.model.parameters import parameter_shapes
 
-PARTS = ("weight_bits", "exponent_bits", "bias_bits", "slope_bits")
+PARTS = ("weight_bits", "exponent_bits", "bias_bits", "slope_bits", "offset_bits")
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,19 @@ def test_an_add_counts_with_its_exponent_alone(mixed_tiny):
     assert list(layers) == [layer.name for layer in mixed_tiny.layers]
     assert layers["bottleneck2_add"] == LayerFootprint(
         "bottleneck2_add", weights=0, weight_width=0, weight_bits=0, exponent_bits=8, bias_bits=0, slope_bits=0,
-        total_bits=8, float_bits=0,
+        offset_bits=0, total_bits=8, float_bits=0,
     )  # fmt: skip
+
+
+def test_offsets_add_their_bits_and_nothing_else(configs):
+    overrides = ["quantisation.layers={conv2: {offset_bits: 5}, dwconv1: {offset_bits: 3}}"]
+    without = footprint(random_checkpoint(load_config(configs / "tiny.yml"), seed=0))
+    found = footprint(random_checkpoint(load_config(configs / "tiny.yml", overrides), seed=0))
+    assert found.offset_bits == 16 * 5 + 8 * 3
+    assert (found.bias_bits, found.slope_bits, found.float_bits) == (
+        without.bias_bits, without.slope_bits, without.float_bits
+    )  # fmt: skip
+    assert without.offset_bits == 0
 
 
 def test_the_exponents_of_the_adds_count_too(mixed_tiny):

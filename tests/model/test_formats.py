@@ -40,3 +40,49 @@ def test_the_pixels_can_be_requantised_too(configs):
 def test_what_cannot_be_is_an_error_that_names_the_key(configs, override, said):
     with pytest.raises(UserError, match=f"tiny.yml: quantisation.layers.{said}"):
         design_widths(tiny(configs, override))
+
+
+def test_offsets_go_where_a_bias_can_make_up_for_them(configs):
+    config = load_config(configs / "tiny.yml", ["quantisation.offset_bits=3"])
+    with_offset = [name for name, width in design_widths(config).items() if width.offset_bits is not None]
+    depthwise = [f"bottleneck{number}_depthwise" for number in (1, 2, 3)]
+    assert with_offset == ["dwconv1", *depthwise, "conv2"]
+    formats = random_checkpoint(config, seed=0).formats
+    assert all((formats[name].offset.bits, formats[name].offset.exponent) == (3, formats[name].activation.exponent)
+               for name in with_offset)  # fmt: skip
+    assert formats["conv1"].offset is None
+
+
+def test_without_the_key_there_is_no_offset(configs):
+    assert all(width.offset_bits is None for width in design_widths(load_config(configs / "tiny.yml")).values())
+
+
+def test_a_layer_or_pattern_overrides_the_bits_of_the_offset(configs):
+    config = tiny(configs, '"*_depthwise": {offset_bits: 4}', "bottleneck2_depthwise: {offset_bits: 6}")
+    bits = {name: width.offset_bits for name, width in design_widths(config).items()}
+    assert (bits["bottleneck1_depthwise"], bits["bottleneck2_depthwise"], bits["conv2"]) == (4, 6, None)
+
+
+SHORTCUT_BEHIND_DWCONV1 = "model.bottlenecks=[{expansion: 1, channels: 8, repeats: 1, stride: 1}]"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (
+            ["quantisation.layers.embedding.offset_bits=4"],
+            "embedding.offset_bits = 4: embedding can't have an offset, it has no PReLU",
+        ),
+        (
+            ["quantisation.layers={'*_expand': {offset_bits: 5}}"],
+            r"\*_expand.offset_bits = 5: bottleneck1_expand can't have an offset, bottleneck1_depthwise pads",
+        ),
+        (
+            ["quantisation.layers.dwconv1.offset_bits=4", SHORTCUT_BEHIND_DWCONV1],
+            "dwconv1.offset_bits = 4: dwconv1 can't have an offset, bottleneck1_add adds its output",
+        ),
+    ],
+)
+def test_an_offset_that_cannot_be_is_an_error_that_names_the_key(configs, overrides, said):
+    with pytest.raises(UserError, match=f"tiny.yml: quantisation.layers.{said}"):
+        design_widths(load_config(configs / "tiny.yml", overrides))

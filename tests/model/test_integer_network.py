@@ -26,6 +26,7 @@ DESIGNS = {
         "quantisation.layers={conv1: {weight_bits: 8}, '*_depthwise': {weight_bits: 6, activation_bits: 8},"
         " '*_add': {activation_bits: 3}, embedding: {activation_bits: 8}}"
     ],
+    "offsets": ["quantisation.offset_bits=4", "quantisation.layers.dwconv1={activation_bits: 3, offset_bits: 8}"],
 }
 
 
@@ -60,6 +61,9 @@ def integer_outputs(checkpoint: Checkpoint, pixels: np.ndarray) -> dict[str, np.
             finest = min(exponents.slope, 0)
             x = np.where(x >= 0, x << -finest, x * numbers["slope"] << exponents.slope - finest)
             unit = unit + finest
+        if layer.prelu and "offset" in numbers:
+            common = np.minimum(unit, exponents.activation)
+            x, unit = (x << unit - common) - (numbers["offset"] << exponents.activation - common), common
         x, unit = requantise(x, unit, bits, exponents.activation), exponents.activation
         note(f"{layer.name}_prelu" if layer.prelu else f"{layer.name}_quant", x, unit)
         passed_on[layer.name] = (x, unit)

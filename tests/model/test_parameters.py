@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from qmfn.config import ModelConfig
+from qmfn.config import ModelConfig, load_config
 from qmfn.errors import UserError
-from qmfn.model.builder import build_model
+from qmfn.model.builder import build_model, float_network, quantised_network
+from qmfn.model.initial import random_checkpoint
 from qmfn.model.mobilefacenet import architecture, normalise
 from qmfn.model.parameters import (
     get_parameters,
@@ -57,6 +58,16 @@ def test_parameters_come_out_of_keras_as_they_went_in(layers, parameters, tiny_c
     model = build_model(layers, tiny_checkpoint.formats if quantised else None)
     set_parameters(model, parameters)
     assert_same(get_parameters(model, layers), parameters)
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_offsets_come_out_of_keras_as_they_went_in(configs, quantised):
+    config = load_config(configs / "tiny.yml", ["quantisation.offset_bits=4"])
+    checkpoint = random_checkpoint(config, seed=0)
+    parameters = checkpoint.parameters()
+    model = quantised_network(checkpoint) if quantised else float_network(checkpoint.layers, parameters)
+    assert "offset" in parameters["conv2"]
+    assert_same(get_parameters(model, checkpoint.layers), parameters)
 
 
 def test_random_parameters_depend_on_the_seed_alone(layers, parameters):

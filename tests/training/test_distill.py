@@ -93,7 +93,9 @@ def integers_of(path) -> dict[str, np.ndarray]:
     }
 
 
-def test_a_stopped_and_resumed_run_gives_the_same_integers(design, tmp_path, steps_taken, monkeypatch):
+@pytest.mark.parametrize("overrides", [[], ["quantisation.offset_bits=4"]], ids=["no offsets", "offsets"])
+def test_a_stopped_and_resumed_run_gives_the_same_integers(design, overrides, tmp_path, steps_taken, monkeypatch):
+    design = load_config(design.file, overrides)
     distill.train(design, tmp_path / "whole", tmp_path / "whole.npz")
     assert steps_taken == [0, 1, 2, 3, 4, 5]
 

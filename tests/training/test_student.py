@@ -10,16 +10,18 @@ from tensorflow import keras
 from qmfn.config import load_config
 from qmfn.model.builder import float_network, quantised_network
 from qmfn.model.formats import Format
-from qmfn.model.initial import random_checkpoint
-from qmfn.model.mobilefacenet import normalise
+from qmfn.model.initial import calibrated_start, random_checkpoint
+from qmfn.model.mobilefacenet import architecture, normalise
+from qmfn.model.parameters import random_parameters
 from qmfn.training.student import Student, bias_prelu_requantise, embed, requantise
 
 REQUANTISED = "quantisation.layers={bottleneck1_project: {activation_bits: 7}, bottleneck2_expand: {input_bits: 3}}"
+OFFSETS = "quantisation.offset_bits=4"
 
 
-@pytest.fixture
-def checkpoint(configs):
-    return random_checkpoint(load_config(configs / "tiny.yml", [REQUANTISED]), seed=3)
+@pytest.fixture(params=[[REQUANTISED], [REQUANTISED, OFFSETS]], ids=["no offsets", "offsets"])
+def checkpoint(request, configs):
+    return random_checkpoint(load_config(configs / "tiny.yml", request.param), seed=3)
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def test_parameters_come_back_as_they_went_in(checkpoint):
 def test_a_unit_of_a_trained_weight_is_a_quantisation_step(checkpoint):
     student = Student(checkpoint.layers, checkpoint.parameters(), checkpoint.formats)
     for layer, integers in checkpoint.integers.items():
-        for name in {"kernel", "slope"} & set(integers):
+        for name in {"kernel", "slope", "offset"} & set(integers):
             assert np.array_equal(student.trained[layer][name], integers[name]), (layer, name)
 
 
@@ -69,10 +71,12 @@ def test_embeddings_have_unit_length(checkpoint):
     assert np.allclose(np.linalg.norm(embeddings, axis=1), 1)
 
 
-def plain(sums, bias, slope, form):
+def plain(sums, bias, slope, form, *offset):
     """The same in single TensorFlow operations, saturation stopping the gradient."""
     x = sums + bias
     x = tf.where(x >= 0, x, x * slope)
+    for subtracted in offset:
+        x -= subtracted
     if form is None:
         return x
     x = tf.clip_by_value(x, form.smallest, form.largest)
@@ -80,16 +84,18 @@ def plain(sums, bias, slope, form):
     return x + tf.stop_gradient(rounded - x)
 
 
+@pytest.mark.parametrize("per_channel", [2, 3], ids=["no offset", "offset"])
 @pytest.mark.parametrize("form", [None, Format(4, -2), Format(6, 0)], ids=str)
-def test_gradients_are_those_of_the_single_operations(form):
+def test_gradients_are_those_of_the_single_operations(form, per_channel):
     random = np.random.default_rng(6)
-    sums, bias, slope = (tf.Variable(random.normal(size=size) * 2, dtype=tf.float32) for size in [(2, 5, 5, 3), 3, 3])
+    sizes = [(2, 5, 5, 3), *[3] * per_channel]
+    sums, bias, slope, *offset = (tf.Variable(random.normal(size=size) * 2, dtype=tf.float32) for size in sizes)
     weight = tf.constant(random.normal(size=(2, 5, 5, 3)), tf.float32)
     found = []
     for function in (plain, bias_prelu_requantise):
         with tf.GradientTape() as tape:
-            total = tf.reduce_sum(weight * function(sums, bias, slope, form))
-        found.append(tape.gradient(total, [sums, bias, slope]))
+            total = tf.reduce_sum(weight * function(sums, bias, slope, form, *offset))
+        found.append(tape.gradient(total, [sums, bias, slope, *offset]))
     assert all(np.allclose(a, b, rtol=1e-5, atol=1e-5) for a, b in zip(*found, strict=True))
 
 
@@ -108,3 +114,12 @@ def test_requantisation_stops_the_gradient_only_where_it_saturates():
     with tf.GradientTape() as tape:
         total = tf.reduce_sum(3 * requantise(x, Format(4, 0)))
     assert tape.gradient(total, x).numpy().tolist() == [0, 3, 3, 3, 0]
+
+
+def test_it_starts_where_the_calibrated_network_is(configs, images):
+    config = load_config(configs / "tiny.yml", [OFFSETS])
+    layers = architecture(config.model)
+    parameters, checkpoint = calibrated_start(config, random_parameters(layers, seed=1), images, {})
+    started = Student(layers, parameters, checkpoint.formats)(images)
+    rounded = Student(layers, checkpoint.parameters(), checkpoint.formats)(images)
+    assert [name for name in started if not np.array_equal(started[name], rounded[name])] == []
