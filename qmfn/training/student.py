@@ -5,10 +5,13 @@ makes one loop of that pass, forward and backward; TensorFlow would make about t
 rounding passes them on, saturation of an activation stops them, saturation of a weight does not (it could never come
 back).
 
-What is trained is counted in quantisation steps: a weight in steps of its channel, a bias and an offset in steps of the
-layer's output. One learning rate then suits all channels, however large or small equalisation has made their weights.
+What is trained is counted in quantisation steps: a weight in steps of its channel, a bias in steps of the layer's
+output. One learning rate then suits all channels, however large or small equalisation has made their weights.
 
-Values equal those of the exact Keras network but for the PReLU product and its offset, taken in float32 here.
+Offsets are not trained, and training does not see them: a tensor is given with its offset added again, and the bias of
+its reader is the one without. Otherwise every weight that changes would shift the sums by itself times the offset.
+
+Values equal those of the exact Keras network but for that, and for the PReLU product, which is taken in float32 here.
 """
 
 from __future__ import annotations
@@ -21,7 +24,6 @@ import tensorflow as tf
 from qmfn.model.formats import Format, LayerFormat
 from qmfn.model.integers import integer_range
 from qmfn.model.mobilefacenet import INPUT, LayerSpec, normalise
-from qmfn.model.offsets import for_rounded_weights
 from qmfn.model.parameters import Parameters
 from qmfn.model.quantizers import fixed_point
 
@@ -31,7 +33,7 @@ class Student(tf.Module):
 
     Args:
         layers: from `architecture`.
-        parameters: where it starts; of the float network, or rounded.
+        parameters: where it starts; of the float network, with offsets or without, or rounded.
         formats: number formats; None: the float network.
     """
 
@@ -43,19 +45,17 @@ class Student(tf.Module):
         self.layers = layers
         self.formats = formats
         self.steps = _steps_by_layer(layers, formats) if formats else {}
-        if formats:
-            bits = {layer: form.weight.bits for layer, form in formats.items() if form.weight}
-            parameters = for_rounded_weights(layers, parameters, bits)
+        self.offsets = {layer: values["offset"] for layer, values in parameters.items() if "offset" in values}
         self.trained = {
-            layer: {
-                name: tf.Variable(value / self._step(layer, name), name=f"{layer}_{name}", dtype=tf.float32)
-                for name, value in values.items()
+            layer.name: {
+                name: tf.Variable(value / self._step(layer.name, name), name=f"{layer.name}_{name}", dtype=tf.float32)
+                for name, value in self._without_offsets(layer, parameters[layer.name]).items()
             }
-            for layer, values in parameters.items()
+            for layer in layers
         }
 
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Every layer's output by name, of images (N, size, size, 3) from `normalise`."""
+        """Every layer's output by name, offsets added again, of images (N, size, size, 3) from `normalise`."""
         tensors = {INPUT: images}
         for layer in self.layers:
             tensors[layer.name] = self._layer(tensors, layer)
@@ -66,14 +66,56 @@ class Student(tf.Module):
         return tf.reshape(self(images)[self.layers[-1].name], (-1, self.layers[-1].out_channels))
 
     def parameters(self) -> Parameters:
-        """The float parameters as they are now."""
-        return {
-            layer: {name: value.numpy() * self._step(layer, name) for name, value in values.items()}
-            for layer, values in self.trained.items()
-        }
+        """The float parameters as they are now, with offsets, and biases for the weights as they are rounded."""
+        found: Parameters = {}
+        for layer in self.layers:
+            values = {name: value.numpy() for name, value in self._values(layer).items()}
+            if layer.source in self.offsets:
+                values["bias"] = values["bias"] + self._offset_response(layer, self._kernel(layer)).numpy()
+            if layer.name in self.offsets:
+                values["offset"] = self.offsets[layer.name]
+            found[layer.name] = values
+        return found
 
     def _step(self, layer: str, name: str) -> np.ndarray:
         return self.steps.get(layer, {}).get(name, np.float32(1))
+
+    def _without_offsets(self, layer: LayerSpec, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """A layer's parameters as they would be if there were no offsets."""
+        found = {name: value for name, value in values.items() if name != "offset"}
+        if layer.source in self.offsets:
+            found["bias"] = found["bias"] - self._offset_response(layer, found["kernel"]).numpy()
+        return found
+
+    def _offset_response(self, layer: LayerSpec, kernel: tf.Tensor) -> tf.Tensor:
+        """What the offset of a layer's input adds to its sums, (C_out,)."""
+        weights, offset = tf.reduce_sum(kernel, axis=(0, 1)), self.offsets[layer.source]
+        if layer.kind == "depthwise":
+            return weights[:, 0] * offset
+        return tf.linalg.matvec(weights, offset, transpose_a=True)
+
+    def _values(self, layer: LayerSpec) -> dict[str, tf.Tensor]:
+        """What is trained of a layer, in its own units."""
+        return {name: value * self._step(layer.name, name) for name, value in self.trained[layer.name].items()}
+
+    def _kernel(self, layer: LayerSpec) -> tf.Tensor:
+        """Weights as they are multiplied."""
+        kernel = self.trained[layer.name]["kernel"] * self._step(layer.name, "kernel")
+        if not self.formats:
+            return kernel
+        form = self.formats[layer.name].weight
+        return fixed_point(form.bits, _by_output(np.array(form.exponents), layer))(kernel)
+
+    def _bias(self, layer: LayerSpec, bias: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """The bias that makes the sums of an input with its offset what the hardware's are without."""
+        if not self.formats:
+            return bias
+        form = self.formats[layer.name].bias
+        rounded = fixed_point(form.bits, form.exponents)
+        if layer.source not in self.offsets:
+            return rounded(bias)
+        response = tf.stop_gradient(self._offset_response(layer, kernel))
+        return rounded(bias + response) - response
 
     def _layer(self, tensors: Mapping[str, tf.Tensor], layer: LayerSpec) -> tf.Tensor:
         form = self.formats[layer.name] if self.formats else None
@@ -82,16 +124,11 @@ class Student(tf.Module):
             return requantise(x + tensors[layer.shortcut], activation)
         if form and form.requantises_input:
             x = requantise(x, form.input)
-        values = {name: value * self._step(layer.name, name) for name, value in self.trained[layer.name].items()}
-        kernel, bias = values["kernel"], values["bias"]
-        if form:
-            kernel = fixed_point(form.weight.bits, _by_output(np.array(form.weight.exponents), layer))(kernel)
-            bias = fixed_point(form.bias.bits, form.bias.exponents)(bias)
-        slope, offset = values.get("slope"), values.get("offset")
+        values, kernel = self._values(layer), self._kernel(layer)
+        bias, slope = self._bias(layer, values["bias"], kernel), values.get("slope")
         if slope is not None and form:
             slope = fixed_point(form.slope.bits, form.slope.exponent)(slope)
-        if offset is not None and form:
-            offset = fixed_point(form.offset.bits, form.offset.exponent)(offset)
+        offset = self.offsets.get(layer.name) if form else None
         return bias_prelu_requantise(_convolve(x, kernel, layer), bias, slope, activation, offset)
 
 
@@ -116,8 +153,6 @@ def _steps_by_layer(
             }
         if form.slope:
             steps[layer.name]["slope"] = np.exp2(np.float32(form.slope.exponent))
-        if form.offset:
-            steps[layer.name]["offset"] = np.exp2(np.float32(form.offset.exponent))
     return steps
 
 
@@ -151,23 +186,22 @@ def requantise(x: tf.Tensor, form: Format | None) -> tf.Tensor:
 
 
 def bias_prelu_requantise(
-    sums: tf.Tensor, bias: tf.Tensor, slope: tf.Tensor | None, form: Format | None, offset: tf.Tensor | None = None
+    sums: tf.Tensor, bias: tf.Tensor, slope: tf.Tensor | None, form: Format | None, offset: np.ndarray | None = None
 ) -> tf.Tensor:
-    """`requantise(PReLU(sums + bias) - offset)`; linear without slope, float without format."""
+    """`requantise(PReLU(sums + bias) - offset) + offset`; linear without slope, float without format."""
     step, low, high = (2.0**form.exponent, *integer_range(form.bits)) if form else (1.0, None, None)
     linear = slope is None
     slope = tf.ones_like(bias) if linear else slope
 
     @tf.custom_gradient
-    def straight_through(sums, bias, slope, *offset):
+    def straight_through(sums, bias, slope):
         def gradient(upstream):
-            to_sums, to_slope, *to_offset = _epilogue_gradient(sums, bias, slope, offset, upstream, step, low, high)
-            to_slope = None if linear else _sum_by_channel(to_slope)
-            return to_sums, _sum_by_channel(to_sums), to_slope, *map(_sum_by_channel, to_offset)
+            to_sums, to_slope = _epilogue_gradient(sums, bias, slope, offset, upstream, step, low, high)
+            return to_sums, _sum_by_channel(to_sums), None if linear else _sum_by_channel(to_slope)
 
         return _epilogue(sums, bias, slope, offset, step, low, high), gradient
 
-    return straight_through(sums, bias, slope, *(() if offset is None else (offset,)))
+    return straight_through(sums, bias, slope)
 
 
 @tf.function(jit_compile=True)
@@ -182,8 +216,13 @@ def _requantise_gradient(x, upstream, step, low, high):
 
 @tf.function(jit_compile=True)
 def _epilogue(sums, bias, slope, offset, step, low, high):
-    x = _prelu_with_offset(sums + bias, slope, offset)
-    return x if low is None else tf.clip_by_value(tf.round(x * (1 / step)), low, high) * step
+    x = sums + bias
+    x = tf.where(x >= 0, x, x * slope)
+    if low is None:
+        return x
+    if offset is None:
+        return tf.clip_by_value(tf.round(x * (1 / step)), low, high) * step
+    return tf.clip_by_value(tf.round((x - offset) * (1 / step)), low, high) * step + offset
 
 
 @tf.function(jit_compile=True)
@@ -191,15 +230,9 @@ def _epilogue_gradient(sums, bias, slope, offset, upstream, step, low, high):
     x = sums + bias
     negative = x < 0
     if low is not None:
-        upstream = tf.where(_in_range(_prelu_with_offset(x, slope, offset), step, low, high), upstream, 0.0)
-    to_offset = [-upstream] if offset else []
-    return tf.where(negative, upstream * slope, upstream), tf.where(negative, upstream * x, 0.0), *to_offset
-
-
-def _prelu_with_offset(x, slope, offset):
-    """`offset` is a tuple of one tensor, or empty: what is not there takes no time."""
-    x = tf.where(x >= 0, x, x * slope)
-    return x - offset[0] if offset else x
+        y = tf.where(negative, x * slope, x)
+        upstream = tf.where(_in_range(y if offset is None else y - offset, step, low, high), upstream, 0.0)
+    return tf.where(negative, upstream * slope, upstream), tf.where(negative, upstream * x, 0.0)
 
 
 def _in_range(x, step, low, high):

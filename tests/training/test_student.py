@@ -40,14 +40,16 @@ def test_every_layer_equals_the_exact_keras_network(checkpoint, images):
     wanted = outputs(quantised_network(checkpoint), checkpoint.layers, images, "_quant")
     student = Student(checkpoint.layers, checkpoint.parameters(), checkpoint.formats)
     found = student(tf.constant(images))
-    assert [name for name in wanted if not np.array_equal(found[name], wanted[name])] == []
+    offsets = {layer: values.get("offset", 0) for layer, values in checkpoint.parameters().items()}
+    assert [name for name in wanted if not np.array_equal(found[name] - offsets[name], wanted[name])] == []
 
 
 def test_without_formats_it_is_the_float_network(checkpoint, images):
     parameters = checkpoint.parameters()
     wanted = outputs(float_network(checkpoint.layers, parameters), checkpoint.layers, images, "")
     found = Student(checkpoint.layers, parameters)(tf.constant(images))
-    assert all(np.allclose(found[name], wanted[name], rtol=1e-4, atol=1e-5) for name in wanted)
+    offsets = {layer: values.get("offset", 0) for layer, values in parameters.items()}
+    assert all(np.allclose(found[name] - offsets[name], wanted[name], rtol=1e-4, atol=1e-5) for name in wanted)
 
 
 def test_parameters_come_back_as_they_went_in(checkpoint):
@@ -60,7 +62,7 @@ def test_parameters_come_back_as_they_went_in(checkpoint):
 def test_a_unit_of_a_trained_weight_is_a_quantisation_step(checkpoint):
     student = Student(checkpoint.layers, checkpoint.parameters(), checkpoint.formats)
     for layer, integers in checkpoint.integers.items():
-        for name in {"kernel", "slope", "offset"} & set(integers):
+        for name in {"kernel", "slope"} & set(integers):
             assert np.array_equal(student.trained[layer][name], integers[name]), (layer, name)
 
 
@@ -71,31 +73,29 @@ def test_embeddings_have_unit_length(checkpoint):
     assert np.allclose(np.linalg.norm(embeddings, axis=1), 1)
 
 
-def plain(sums, bias, slope, form, *offset):
+def plain(sums, bias, slope, form, offset):
     """The same in single TensorFlow operations, saturation stopping the gradient."""
     x = sums + bias
     x = tf.where(x >= 0, x, x * slope)
-    for subtracted in offset:
-        x -= subtracted
     if form is None:
         return x
-    x = tf.clip_by_value(x, form.smallest, form.largest)
+    x = tf.clip_by_value(x - offset, form.smallest, form.largest)
     rounded = tf.round(x / 2.0**form.exponent) * 2.0**form.exponent
-    return x + tf.stop_gradient(rounded - x)
+    return x + tf.stop_gradient(rounded - x) + offset
 
 
-@pytest.mark.parametrize("per_channel", [2, 3], ids=["no offset", "offset"])
+@pytest.mark.parametrize("offset", [np.zeros(3, np.float32), np.array([1.5, 0, -0.5], np.float32)], ids=str)
 @pytest.mark.parametrize("form", [None, Format(4, -2), Format(6, 0)], ids=str)
-def test_gradients_are_those_of_the_single_operations(form, per_channel):
+def test_gradients_are_those_of_the_single_operations(form, offset):
     random = np.random.default_rng(6)
-    sizes = [(2, 5, 5, 3), *[3] * per_channel]
-    sums, bias, slope, *offset = (tf.Variable(random.normal(size=size) * 2, dtype=tf.float32) for size in sizes)
+    sizes = [(2, 5, 5, 3), 3, 3]
+    sums, bias, slope = (tf.Variable(random.normal(size=size) * 2, dtype=tf.float32) for size in sizes)
     weight = tf.constant(random.normal(size=(2, 5, 5, 3)), tf.float32)
     found = []
     for function in (plain, bias_prelu_requantise):
         with tf.GradientTape() as tape:
-            total = tf.reduce_sum(weight * function(sums, bias, slope, form, *offset))
-        found.append(tape.gradient(total, [sums, bias, slope, *offset]))
+            total = tf.reduce_sum(weight * function(sums, bias, slope, form, offset))
+        found.append(tape.gradient(total, [sums, bias, slope]))
     assert all(np.allclose(a, b, rtol=1e-5, atol=1e-5) for a, b in zip(*found, strict=True))
 
 
