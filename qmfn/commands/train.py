@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(arguments: argparse.Namespace) -> int:
     quiet_libraries()
+    # Off by default on processors without AVX-512, where it is a quarter faster too.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     from qmfn import report
     from qmfn.config import load_config
     from qmfn.errors import UserError

@@ -181,8 +181,11 @@ class TrainingConfig(Strict):
         40, description="people of the first faces entry that are kept out of training for the verification score"
     )
     calibration_images: PositiveInt = Field(64, description="training faces that the exponents are chosen on")
+    fitting_images: Annotated[int, Field(ge=0)] = Field(
+        512, description="training faces that weights are fitted on layer by layer; 0: they are just rounded"
+    )
     steps: Annotated[int, Field(ge=0)] = Field(
-        500, description="optimiser steps; 0: calibrated float weights, no training"
+        500, description="optimiser steps; 0: rounded float weights, no training"
     )
     batch_size: PositiveInt = Field(32, description="faces per step")
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from qmfn.model.calibration import best_exponent
+from qmfn.model.calibration import best_activation_exponent
 from qmfn.model.formats import LayerWidths
 from qmfn.model.mobilefacenet import LayerSpec
 from qmfn.model.offsets import best_offsets
@@ -72,7 +72,7 @@ def _shifts(values: np.ndarray, width: LayerWidths, all_the_way: bool) -> np.nda
 
 def _size(channel: np.ndarray, width: LayerWidths) -> int:
     if width.offset_bits is None:
-        return best_exponent(channel, width.activation_bits)
+        return best_activation_exponent(channel, width.activation_bits)
     return best_offsets(channel[:, None], width.activation_bits, width.offset_bits)[0]
 
 

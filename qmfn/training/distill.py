@@ -1,9 +1,9 @@
 """Quantisation-aware distillation: the quantised network learns to do what the float network does.
 
-The student starts from the teacher's weights, equalised, with calibrated exponents, and sees every weight and
-activation quantised (straight-through gradients). It learns the teacher's embedding and its residual stream, on
-augmented faces; no label is needed. The state is saved as it goes: a killed run resumes with the same command and
-gives the same checkpoint up to the order of float32 sums.
+The student starts from the teacher's weights, equalised, rounded with the data in view (`reconstruction`), and sees
+every weight and activation quantised (straight-through gradients). It learns the teacher's embedding and its residual
+stream, on augmented faces; no label is needed. The state is saved as it goes: a killed run resumes with the same
+command and gives the same checkpoint up to the order of float32 sums.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from qmfn.shared import shared_file
 from qmfn.training.augment import augment
 from qmfn.training.curves import LOG_FIELDS, draw_curves, read_log
 from qmfn.training.data import TrainingFaces, load_training_faces
+from qmfn.training.reconstruction import reconstruct
 from qmfn.training.student import Student, embed
 
 SAVE_EVERY = 250
@@ -77,7 +78,7 @@ def train(config: DesignConfig, folder: Path, checkpoint_path: Path) -> Checkpoi
     layers = architecture(config.model)
     faces = load_training_faces(config.training, config.model.input_size, f"{config.file}: training")
     weights, start = _calibrated_start(config, folder, faces)
-    teacher, student = Student(layers, weights), Student(layers, weights, start.formats)
+    teacher, student = Student(layers, weights), Student(layers, start.parameters(), start.formats)
     held_out_targets = embed(teacher, faces.held_out)
     if config.training.steps:
         _run(config, folder, teacher, student, faces, held_out_targets)
@@ -110,17 +111,25 @@ def _claim_folder(folder: Path, config: DesignConfig) -> None:
 
 
 def _calibrated_start(config: DesignConfig, folder: Path, faces: TrainingFaces) -> tuple[Parameters, Checkpoint]:
-    """Equalised float weights and the calibrated network; kept in the folder, because a resumed run needs the same."""
+    """Equalised float weights and the network fitted to them; kept in the folder: a resumed run needs the same."""
     weights_path, start_path = folder / "float_weights.npz", folder / "start.npz"
     if _state_exists(folder):
         return load_parameters(weights_path), load_checkpoint(start_path)
     weights = import_float_weights(shared_file(config.training.float_weights), architecture(config.model))
-    chosen = np.linspace(0, len(faces.train) - 1, min(config.training.calibration_images, len(faces.train)), dtype=int)
     origin = {"initialised_from": config.training.float_weights, "calibrated_on": list(config.training.faces)}
-    weights, start = calibrated_start(config, weights, normalise(faces.train[chosen]), origin)
+    weights, start = calibrated_start(config, weights, _spread(faces.train, config.training.calibration_images), origin)
+    if config.training.fitting_images:
+        images = _spread(faces.train, config.training.fitting_images)
+        fitted, exponents = reconstruct(start.layers, weights, start.widths, start.exponents, images)
+        start = quantise(config.model, fitted, start.widths, exponents, start.origin)
     save_parameters(weights, weights_path)
     save_checkpoint(start, start_path)
     return weights, start
+
+
+def _spread(faces: np.ndarray, count: int) -> np.ndarray:
+    """`count` faces, or all if there are fewer, evenly from all sources, as the network takes them."""
+    return normalise(faces[np.linspace(0, len(faces) - 1, min(count, len(faces)), dtype=int)])
 
 
 def _state_exists(folder: Path) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from qmfn.model.calibration import best_exponent, rounded_kernel
+from qmfn.model.calibration import best_activation_exponent, rounded_kernel
 from qmfn.model.integers import integer_range
 from qmfn.model.mobilefacenet import LayerSpec
 from qmfn.model.parameters import Parameters
@@ -58,7 +58,7 @@ def measure(
             kernel = rounded_kernel(parameters[layer.name]["kernel"], layer, width)
             embeddings = network.with_kernel(layer.name, kernel, lambda: network.embed(images))
         elif kind == "activation":
-            exponent = best_exponent(activations[layer.name], width)
+            exponent = best_activation_exponent(activations[layer.name], width)
             embeddings = network.with_activation(layer.name, width, exponent, lambda: network.embed(images))
         else:
             continue

@@ -129,7 +129,7 @@ class Student(tf.Module):
         if slope is not None and form:
             slope = fixed_point(form.slope.bits, form.slope.exponent)(slope)
         offset = self.offsets.get(layer.name) if form else None
-        return bias_prelu_requantise(_convolve(x, kernel, layer), bias, slope, activation, offset)
+        return bias_prelu_requantise(convolve(x, kernel, layer), bias, slope, activation, offset)
 
 
 def embed(network: Student, faces: np.ndarray, batch_size: int = 64) -> np.ndarray:
@@ -161,7 +161,7 @@ def _by_output(values: np.ndarray, layer: LayerSpec) -> np.ndarray:
     return values[:, None] if layer.kind == "depthwise" else values
 
 
-def _convolve(x: tf.Tensor, kernel: tf.Tensor, layer: LayerSpec) -> tf.Tensor:
+def convolve(x: tf.Tensor, kernel: tf.Tensor, layer: LayerSpec) -> tf.Tensor:
     """Sums without bias. At stride 1, Keras' "same" is the symmetric padding that the network has."""
     padding = "SAME" if layer.padding and layer.stride == 1 else "VALID"
     if layer.padding and layer.stride != 1:

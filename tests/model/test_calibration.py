@@ -120,6 +120,22 @@ def test_a_bias_does_not_saturate_and_is_no_finer_than_the_finest_product(calibr
             assert largest <= 2.0 ** (tiny.quantisation.bias_bits - 1 + chosen.bias), layer.name
 
 
+def test_next_to_no_weights_beside_a_bias_do_not_count_it_in_more_units_than_float32_has(tiny):
+    layers = architecture(tiny.model)
+    parameters = random_parameters(layers, seed=1)
+    bits = tiny.quantisation.bias_bits
+    for values in parameters.values():
+        if "kernel" in values:
+            values["kernel"] *= 1e-9
+    activations = {name: np.ones((4, 2), np.float32) for name in ("pixels", *(layer.name for layer in layers))}
+    exponents = calibrate(layers, parameters, design_widths(tiny), activations)
+    outputs = {"pixels": -7} | {name: chosen.activation for name, chosen in exponents.items()}
+    for layer in layers:
+        if layer.kind != "add":
+            product = min(exponents[layer.name].weight) + outputs[layer.source]
+            assert 2.0 ** (bits - 1 + exponents[layer.name].bias - product) <= 2.0**23, layer.name
+
+
 def test_an_add_has_only_an_activation_exponent_and_a_linear_layer_no_slope(calibrated):
     exponents = calibrated[-1]
     assert (exponents["bottleneck2_add"].weight, exponents["bottleneck2_add"].bias) == (None, None)
