@@ -21,6 +21,11 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore")
 
 
+def fast_convolutions() -> None:
+    """oneDNN's convolutions: TensorFlow leaves them off on processors without AVX-512, where they are faster too."""
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
 def run_command(command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
     """Run a command; give the process' exit code.
 

@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import add_design_arguments, quiet_libraries, run_command
+from qmfn.cli import add_design_arguments, fast_convolutions, quiet_libraries, run_command
 
-WIDTHS = (2, 3, 4, 5, 6, 8)
-"""Bits that are measured."""
+WIDTHS = (1, 2, 3, 4, 5, 6, 8)
+"""Bits that are measured; one bit for mid-rise weights only."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def search_bits(arguments: argparse.Namespace) -> int:
     quiet_libraries()
+    fast_convolutions()
     from qmfn import report
     from qmfn.config import load_config
     from qmfn.training import bit_search

@@ -13,7 +13,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 Bits = Annotated[int, Field(ge=2, le=8)]
-"""Width of a weight, activation or PReLU slope: 2 to 8 bits, signed."""
+"""Width of an activation, PReLU slope or offset: 2 to 8 bits, signed."""
+
+WeightBits = Annotated[int, Field(ge=1, le=8)]
+"""Width of a weight: 2 to 8 bits, signed; one bit with the mid-rise quantiser."""
+
+WeightQuantiser = Literal["mid-tread", "mid-rise"]
+"""Mid-tread: integers, zero among them. Mid-rise: odd integers, symmetric, no zero."""
 
 WideBits = Annotated[int, Field(ge=2, le=24)]
 """Width of a bias: 2 to 24 bits, signed."""
@@ -79,7 +85,8 @@ class ModelConfig(Strict):
 class LayerBits(Strict):
     """Bits of one layer or of every layer that a pattern matches; what is left out keeps the design's value."""
 
-    weight_bits: Bits | None = Field(None, description="bits per weight, signed")
+    weight_bits: WeightBits | None = Field(None, description="bits per weight, signed")
+    weight_quantiser: WeightQuantiser | None = Field(None, description="levels of the weights")
     activation_bits: Bits | None = Field(None, description="bits per value of the layer's output, signed")
     bias_bits: WideBits | None = Field(None, description="bits per bias, signed")
     slope_bits: Bits | None = Field(None, description="bits per PReLU slope, signed")
@@ -100,7 +107,11 @@ class QuantisationConfig(Strict):
     Weights have one exponent per output channel, every other tensor one for the whole tensor.
     """
 
-    weight_bits: Bits = Field(8, description="bits per weight")
+    weight_bits: WeightBits = Field(8, description="bits per weight; one bit needs the mid-rise quantiser")
+    weight_quantiser: WeightQuantiser = Field(
+        "mid-tread",
+        description="levels of the weights: integers (mid-tread), or odd integers, better for few bits (mid-rise)",
+    )
     activation_bits: Bits = Field(8, description="bits per activation")
     bias_bits: WideBits = Field(16, description="bits per bias")
     slope_bits: Bits = Field(8, description="bits per PReLU slope")

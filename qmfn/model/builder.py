@@ -74,14 +74,14 @@ def _float_layer(x: tf.Tensor, layer: LayerSpec, has_offset: bool) -> tf.Tensor:
 
 def _quantised_layer(x: tf.Tensor, layer: LayerSpec, form: LayerFormat) -> tf.Tensor:
     if layer.kind == "conv":
-        kernel = fixed_point(form.weight.bits, list(form.weight.exponents))
+        kernel = fixed_point(form.weight.bits, list(form.weight.exponents), form.weight.mid_rise)
         bias = fixed_point(form.bias.bits, list(form.bias.exponents))
         x = QConv2D(
             layer.out_channels, layer.kernel, layer.stride,
             kernel_quantizer=kernel, bias_quantizer=bias, name=layer.name,
         )(x)  # fmt: skip
     elif layer.kind == "depthwise":
-        kernel = fixed_point(form.weight.bits, [[exponent] for exponent in form.weight.exponents])
+        kernel = fixed_point(form.weight.bits, [[n] for n in form.weight.exponents], form.weight.mid_rise)
         bias = fixed_point(form.bias.bits, list(form.bias.exponents))
         x = QDepthwiseConv2D(
             layer.kernel, layer.stride, depthwise_quantizer=kernel, bias_quantizer=bias, name=layer.name

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from qmfn.model.formats import INPUT_FORMAT, LayerExponents, LayerWidths
-from qmfn.model.integers import quantise_to_integers
+from qmfn.model.integers import integer_range, quantise_to_integers
 from qmfn.model.mobilefacenet import INPUT, LayerSpec
 from qmfn.model.parameters import Parameters
 
@@ -19,7 +19,7 @@ ACTIVATION_NORM = 2.5
 than its squared error tells: over all tensors, 2.5 chose exponents that turn it less than 2, 3 or 4 did."""
 
 
-def best_exponent(values: np.ndarray, bits: int, norm: float = 2) -> int:
+def best_exponent(values: np.ndarray, bits: int, norm: float = 2, mid_rise: bool = False) -> int:
     """The exponent of the least significant bit with the smallest mean of |error|**norm over `values`.
 
     Candidates: the one at which the largest magnitude just fits, the finer ones that saturate a few values to resolve
@@ -28,8 +28,8 @@ def best_exponent(values: np.ndarray, bits: int, norm: float = 2) -> int:
     largest = float(np.max(np.abs(values)))
     if largest == 0:
         return -(bits - 1)
-    covering = int(np.ceil(np.log2(largest / 2 ** (bits - 1))))
-    return min(range(covering - 3, covering + 2), key=lambda exponent: _error(values, bits, exponent, norm))
+    covering = int(np.ceil(np.log2(largest / (integer_range(bits, mid_rise)[1] + 1))))
+    return min(range(covering - 3, covering + 2), key=lambda exponent: _error(values, bits, exponent, norm, mid_rise))
 
 
 def best_activation_exponent(values: np.ndarray, bits: int) -> int:
@@ -37,8 +37,8 @@ def best_activation_exponent(values: np.ndarray, bits: int) -> int:
     return best_exponent(values, bits, ACTIVATION_NORM)
 
 
-def _error(values: np.ndarray, bits: int, exponent: int, norm: float) -> float:
-    quantised = quantise_to_integers(values, bits, exponent) * 2.0**exponent
+def _error(values: np.ndarray, bits: int, exponent: int, norm: float, mid_rise: bool) -> float:
+    quantised = quantise_to_integers(values, bits, exponent, mid_rise) * 2.0**exponent
     return float(np.mean(np.abs(quantised - values) ** norm))
 
 
@@ -83,7 +83,7 @@ def calibrate(
         multiplied = outputs[layer.source]
         if width.input_bits is not None:
             multiplied = best_activation_exponent(activations[layer.source], width.input_bits)
-        weight = weight_exponents(values["kernel"], layer, width.weight_bits)
+        weight = weight_exponents(values["kernel"], layer, width)
         weight = tuple(coarse_enough(np.array(weight), values["bias"], width.bias_bits, multiplied).tolist())
         exponents[layer.name] = LayerExponents(
             activation,
@@ -95,10 +95,10 @@ def calibrate(
     return exponents
 
 
-def weight_exponents(kernel: np.ndarray, layer: LayerSpec, bits: int) -> tuple[int, ...]:
+def weight_exponents(kernel: np.ndarray, layer: LayerSpec, width: LayerWidths) -> tuple[int, ...]:
     """One exponent per output channel of a kernel of `layer.kernel_shape`."""
     channels = kernel.reshape(-1, layer.out_channels).T
-    return tuple(best_exponent(channel, bits) for channel in channels)
+    return tuple(best_exponent(channel, width.weight_bits, mid_rise=width.mid_rise) for channel in channels)
 
 
 def bias_exponent(bias: np.ndarray, bits: int, weight: Sequence[int], multiplied: int) -> int:
@@ -122,11 +122,12 @@ def coarse_enough(weight: np.ndarray, bias: np.ndarray, bias_bits: int, multipli
     return np.maximum(weight, covering_exponent(bias, bias_bits) - multiplied - max(0, 23 - bias_bits))
 
 
-def rounded_kernel(kernel: np.ndarray, layer: LayerSpec, bits: int) -> np.ndarray:
+def rounded_kernel(kernel: np.ndarray, layer: LayerSpec, width: LayerWidths) -> np.ndarray:
     """The kernel that calibration makes of a float one, float32 of the same shape."""
-    exponents = np.array(weight_exponents(kernel, layer, bits))
+    exponents = np.array(weight_exponents(kernel, layer, width))
     by_output = exponents[:, None] if layer.kind == "depthwise" else exponents
-    return (quantise_to_integers(kernel, bits, by_output) * 2.0**by_output).astype(np.float32)
+    integers = quantise_to_integers(kernel, width.weight_bits, by_output, width.mid_rise)
+    return (integers * 2.0**by_output).astype(np.float32)
 
 
 def observe_activations(model, layers: Sequence[LayerSpec], images: np.ndarray) -> dict[str, np.ndarray]:

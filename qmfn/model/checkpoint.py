@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from qmfn.config import ModelConfig
-from qmfn.config.schema import Bits, Strict, WideBits
+from qmfn.config.schema import Bits, Strict, WeightBits, WeightQuantiser, WideBits
 from qmfn.errors import UserError
 from qmfn.files import file_aside
 from qmfn.model.formats import LayerExponents, LayerFormat, LayerWidths, layer_formats, offset_obstacle
@@ -80,7 +80,7 @@ def quantise(
     for layer in layers:
         form = formats[layer.name]
         integers[layer.name] = {
-            name: quantise_to_integers(values, _bits(name, form), _exponents(name, layer, form))
+            name: quantise_to_integers(values, _bits(name, form), _exponents(name, layer, form), _mid_rise(name, form))
             for name, values in parameters[layer.name].items()
         }
     return Checkpoint(model, widths, exponents, integers, origin)
@@ -88,6 +88,10 @@ def quantise(
 
 def _bits(name: str, form: LayerFormat) -> int:
     return {"kernel": form.weight, "bias": form.bias, "slope": form.slope, "offset": form.offset}[name].bits
+
+
+def _mid_rise(name: str, form: LayerFormat) -> bool:
+    return name == "kernel" and form.weight.mid_rise
 
 
 def _exponents(name: str, layer: LayerSpec, form: LayerFormat) -> np.ndarray:
@@ -180,7 +184,8 @@ Exponent = Annotated[int, Field(ge=EXPONENTS[0], le=EXPONENTS[1])]
 
 
 class _LayerHeader(Strict):
-    weight_bits: Bits
+    weight_bits: WeightBits
+    weight_quantiser: WeightQuantiser = "mid-tread"  # older files lack it
     activation_bits: Bits
     bias_bits: WideBits
     slope_bits: Bits
@@ -237,11 +242,13 @@ def _integers(path: Path, key: str, shape: tuple[int, ...], arrays: dict) -> np.
 def _check_ranges(path: Path, checkpoint: Checkpoint) -> None:
     for layer, form in zip(checkpoint.layers, checkpoint.formats.values(), strict=True):
         for name, integers in checkpoint.integers[layer.name].items():
-            low, high = integer_range(_bits(name, form))
+            low, high = integer_range(_bits(name, form), _mid_rise(name, form))
             if integers.min() < low or integers.max() > high:
                 raise UserError(
                     f"{path}: {layer.name}/{name} must be in {low}..{high}, found {integers.min()}..{integers.max()}."
                 )
+        if layer.kind != "add" and form.weight.mid_rise and not np.all(checkpoint.integers[layer.name]["kernel"] % 2):
+            raise UserError(f"{path}: {layer.name}/kernel must be odd integers, as it is mid-rise.")
 
 
 def check_matches(
@@ -272,7 +279,7 @@ def _relevant_widths(layer: LayerSpec) -> Sequence[str]:
     if layer.kind == "add":
         return ("activation_bits",)
     of_prelu = ("slope_bits", "offset_bits") if layer.prelu else ()
-    return ("weight_bits", "activation_bits", "bias_bits", "input_bits", *of_prelu)
+    return ("weight_bits", "weight_quantiser", "activation_bits", "bias_bits", "input_bits", *of_prelu)
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qmfn.config import QuantisationConfig, Setting, settings_by_layer
+from qmfn.config.schema import WeightQuantiser
 from qmfn.errors import UserError
 from qmfn.model.mobilefacenet import INPUT, LayerSpec
 
@@ -46,10 +47,11 @@ INPUT_FORMAT = Format(bits=8, exponent=-7)
 
 @dataclass(frozen=True)
 class ChannelFormat:
-    """One exponent per output channel."""
+    """One exponent per output channel; mid-rise: odd integers (`qmfn.model.integers`)."""
 
     bits: int
     exponents: tuple[int, ...]
+    mid_rise: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,11 @@ class LayerWidths:
     slope_bits: int
     input_bits: int | None = None
     offset_bits: int | None = None
+    weight_quantiser: WeightQuantiser = "mid-tread"
+
+    @property
+    def mid_rise(self) -> bool:
+        return self.weight_quantiser == "mid-rise"
 
 
 def widths_by_layer(config: QuantisationConfig, layers: Sequence[LayerSpec], key: str) -> dict[str, LayerWidths]:
@@ -97,22 +104,32 @@ def widths_by_layer(config: QuantisationConfig, layers: Sequence[LayerSpec], key
         key: where that group stands (`configs/w4a4.yml: quantisation`), for error messages.
 
     Raises:
-        UserError: an override matches no layer, asks a layer to requantise its input to more bits than arrive, or gives
-            an offset to a layer that can't have one.
+        UserError: an override matches no layer, asks a layer to requantise its input to more bits than arrive, gives
+            an offset to a layer that can't have one, or weights of one bit to a quantiser that has none.
     """
     overrides = settings_by_layer(config.layers, [layer.name for layer in layers], f"{key}.layers")
-    defaults = {name: getattr(config, name) for name in ("weight_bits", "activation_bits", "bias_bits", "slope_bits")}
+    names = ("weight_bits", "weight_quantiser", "activation_bits", "bias_bits", "slope_bits")
+    defaults = {name: getattr(config, name) for name in names}
     widths = {
         layer: LayerWidths(**(defaults | {name: setting.value for name, setting in settings.items()}))
         for layer, settings in overrides.items()
     }
     for layer in layers:
+        _check_one_bit(layer, widths[layer.name], overrides[layer.name].get("weight_bits"), key)
         if (asked := overrides[layer.name].get("input_bits")) is not None:
             bits = _input_bits(layer, asked, widths)
             widths[layer.name] = dataclasses.replace(widths[layer.name], input_bits=bits)
         bits = _offset_bits(layer, layers, overrides[layer.name].get("offset_bits"), config.offset_bits)
         widths[layer.name] = dataclasses.replace(widths[layer.name], offset_bits=bits)
     return widths
+
+
+def _check_one_bit(layer: LayerSpec, width: LayerWidths, asked: Setting | None, key: str) -> None:
+    if layer.kind != "add" and width.weight_bits == 1 and not width.mid_rise:
+        raise UserError(
+            f"{asked.key if asked else f'{key}.weight_bits'} = 1: one bit has no zero, so {layer.name} needs "
+            "weight_quantiser = mid-rise; mid-tread takes 2 to 8 bits."
+        )
 
 
 def _input_bits(layer: LayerSpec, asked: Setting, widths: Mapping[str, LayerWidths]) -> int | None:
@@ -189,7 +206,7 @@ def layer_formats(
             source=source,
             input=multiplied,
             activation=outputs[layer.name],
-            weight=ChannelFormat(width.weight_bits, exponent.weight),
+            weight=ChannelFormat(width.weight_bits, exponent.weight, width.mid_rise),
             bias=ChannelFormat(width.bias_bits, bias_exponents(exponent.bias, exponent.weight, multiplied.exponent)),
             slope=Format(width.slope_bits, exponent.slope) if layer.prelu else None,
             offset=None if width.offset_bits is None else Format(width.offset_bits, exponent.activation),

@@ -68,6 +68,6 @@ def calibrated_start(
     activations = observe_activations(float_network(layers, parameters), layers, images)
     parameters, activations = equalise(layers, parameters, widths, activations)
     parameters, activations, chosen = with_offsets(layers, parameters, widths, activations)
-    start = for_rounded_weights(layers, parameters, {layer: width.weight_bits for layer, width in widths.items()})
+    start = for_rounded_weights(layers, parameters, widths)
     exponents = calibrate(layers, start, widths, activations, chosen)
     return parameters, quantise(config.model, start, widths, exponents, origin)

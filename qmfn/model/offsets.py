@@ -61,7 +61,7 @@ def with_offsets(
 
 
 def for_rounded_weights(
-    layers: Sequence[LayerSpec], parameters: Parameters, bits: Mapping[str, int]
+    layers: Sequence[LayerSpec], parameters: Parameters, widths: Mapping[str, LayerWidths]
 ) -> Parameters:
     """Where a quantised network starts: biases that make up for the offsets with the weights that it multiplies.
 
@@ -71,14 +71,14 @@ def for_rounded_weights(
 
     Args:
         parameters: of the float network, from `with_offsets`.
-        bits: layer -> bits per weight.
+        widths: bits per layer.
     """
     parameters = {name: dict(values) for name, values in parameters.items()}
     for layer in layers:
         offset = parameters.get(layer.source, {}).get("offset")
         if offset is not None:
             kernel = parameters[layer.name]["kernel"]
-            rounding = rounded_kernel(kernel, layer, bits[layer.name]) - kernel
+            rounding = rounded_kernel(kernel, layer, widths[layer.name]) - kernel
             _add_to_bias(parameters[layer.name], _response(layer, rounding, offset))
     return parameters
 

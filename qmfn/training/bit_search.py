@@ -103,8 +103,9 @@ def search(
     chosen = normalise(faces[np.linspace(0, len(faces) - 1, min(images, len(faces)), dtype=int)])
     parameters = import_float_weights(shared_file(config.training.float_weights), layers)
     activations = observe_activations(float_network(layers, parameters), layers, chosen)
-    parameters, activations = equalise(layers, parameters, design_widths(config), activations)
-    found = measure(layers, parameters, activations, chosen, widths)
+    asked = design_widths(config)
+    parameters, activations = equalise(layers, parameters, asked, activations)
+    found = measure(layers, parameters, activations, chosen, widths, asked)
     return BitSearch(
         tuple(found),
         assign_weight_bits(layers, found, share),

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from qmfn.model.calibration import bias_exponent, coarse_enough, weight_exponents
 from qmfn.model.formats import Format, LayerExponents, LayerFormat, LayerWidths, layer_formats
-from qmfn.model.integers import integer_range
+from qmfn.model.integers import integer_range, quantise_to_integers
 from qmfn.model.mobilefacenet import INPUT, LayerSpec
 from qmfn.model.parameters import Parameters
 from qmfn.training.student import convolve
@@ -130,10 +130,10 @@ def _fit(
     fitted = np.linalg.solve(squares, products + ridge[:, None, None] * start)
 
     bias = wanted_mean - np.einsum("gko,gk->go", fitted, input_mean)
-    base = np.array(weight_exponents(_as_kernel(layer, fitted), layer, width.weight_bits))
+    base = np.array(weight_exponents(_as_kernel(layer, fitted), layer, width))
     tried = np.stack([coarse_enough(base + step, bias, width.bias_bits, form.input.exponent) for step in EXPONENTS])
     tried = tried.reshape(len(EXPONENTS), groups, -1)
-    rounded = np.stack([round_adjusting(squares, fitted, width.weight_bits, chosen) for chosen in tried])
+    rounded = np.stack([round_adjusting(squares, fitted, width, chosen) for chosen in tried])
     difference = rounded - fitted
     errors = np.sum(difference * np.matmul(squares, difference), axis=2)
     best = errors.argmin(axis=0)[None]
@@ -181,20 +181,20 @@ def _as_kernel(layer: LayerSpec, weights: np.ndarray) -> np.ndarray:
     return weights.reshape(layer.kernel_shape)
 
 
-def round_adjusting(squares: np.ndarray, weights: np.ndarray, bits: int, exponents: np.ndarray) -> np.ndarray:
+def round_adjusting(
+    squares: np.ndarray, weights: np.ndarray, width: LayerWidths, exponents: np.ndarray
+) -> np.ndarray:
     """Round the weights of one input after the other; those still to come make up for each rounding error.
 
     Args:
         squares: (G, K, K), positive definite: mean products of the inputs.
         weights: (G, K, O).
-        bits: of a weight.
+        width: bits and quantiser of the weights.
         exponents: (G, O) of the least significant bit.
 
     Returns:
         Rounded weights (G, K, O). Inputs come in the order of their size, largest first.
     """
-    low, high = integer_range(bits)
-    step = 2.0**exponents
     order = np.argsort(-np.diagonal(squares, axis1=1, axis2=2), axis=1)
     groups = np.arange(len(order))[:, None]
     inverse = np.linalg.inv(squares[groups[:, :, None], order[:, :, None], order[:, None, :]])
@@ -202,7 +202,8 @@ def round_adjusting(squares: np.ndarray, weights: np.ndarray, bits: int, exponen
     left = weights[groups, order].astype(np.float64)
     rounded = np.empty_like(left)
     for k in range(left.shape[1]):
-        rounded[:, k] = np.clip(np.rint(left[:, k] / step), low, high) * step
+        integers = quantise_to_integers(left[:, k], width.weight_bits, exponents, width.mid_rise)
+        rounded[:, k] = integers * 2.0**exponents
         error = (left[:, k] - rounded[:, k]) / upper[:, k, k, None]
         left[:, k + 1 :] -= upper[:, k, k + 1 :, None] * error[:, None]
     found = np.empty_like(rounded)

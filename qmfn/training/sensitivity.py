@@ -7,6 +7,7 @@ per tensor, both of the equalised network: as calibration would.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from qmfn.model.calibration import best_activation_exponent, rounded_kernel
+from qmfn.model.formats import LayerWidths
 from qmfn.model.integers import integer_range
 from qmfn.model.mobilefacenet import LayerSpec
 from qmfn.model.parameters import Parameters
@@ -40,6 +42,7 @@ def measure(
     activations: Mapping[str, np.ndarray],
     images: np.ndarray,
     bits: Sequence[int],
+    widths: Mapping[str, LayerWidths],
 ) -> list[Sensitivity]:
     """Sensitivity of the weights of every convolution and of the output of every layer.
 
@@ -47,17 +50,19 @@ def measure(
         parameters: float weights, equalised.
         activations: layer -> values of its output (`observe_activations`), for the exponents.
         images: (N, size, size, 3) from `normalise`.
-        bits: widths to try.
+        bits: widths to try; one bit only where a layer's weights are mid-rise.
+        widths: the design's, for the quantiser of each layer's weights.
     """
     network = _Probe(layers, parameters)
     wanted = network.embed(images)
     found = []
     trials = [(layer, kind, width) for layer in layers for kind in ("weight", "activation") for width in bits]
     for layer, kind, width in tqdm(trials, desc="sensitivity", unit="trial", leave=False, disable=None):
-        if kind == "weight" and layer.kind != "add":
-            kernel = rounded_kernel(parameters[layer.name]["kernel"], layer, width)
+        if kind == "weight" and layer.kind != "add" and (width > 1 or widths[layer.name].mid_rise):
+            trial = dataclasses.replace(widths[layer.name], weight_bits=width)
+            kernel = rounded_kernel(parameters[layer.name]["kernel"], layer, trial)
             embeddings = network.with_kernel(layer.name, kernel, lambda: network.embed(images))
-        elif kind == "activation":
+        elif kind == "activation" and width > 1:
             exponent = best_activation_exponent(activations[layer.name], width)
             embeddings = network.with_activation(layer.name, width, exponent, lambda: network.embed(images))
         else:

@@ -104,7 +104,7 @@ class Student(tf.Module):
         if not self.formats:
             return kernel
         form = self.formats[layer.name].weight
-        return fixed_point(form.bits, _by_output(np.array(form.exponents), layer))(kernel)
+        return fixed_point(form.bits, _by_output(np.array(form.exponents), layer), form.mid_rise)(kernel)
 
     def _bias(self, layer: LayerSpec, bias: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """The bias that makes the sums of an input with its offset what the hardware's are without."""

@@ -44,6 +44,13 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def weights(draw: st.DrawFn) -> dict[str, Any]:
+    """Bits and quantiser of a layer's weights."""
+    quantiser = draw(st.sampled_from(["mid-tread", "mid-rise"]))
+    return {"weight_bits": draw(BITS if quantiser == "mid-tread" else st.integers(1, 8)), "weight_quantiser": quantiser}
+
+
+@st.composite
 def designs(draw: st.DrawFn) -> DesignConfig:
     """A network, its bits by layer, its reuse factors and strategies by layer, a backend."""
     design = {"name": "random", "model": draw(models())}
@@ -51,7 +58,7 @@ def designs(draw: st.DrawFn) -> DesignConfig:
     convolutions = [layer for layer in layers if layer.kind != "add"]
     bits = {
         layer.name: {
-            "weight_bits": draw(BITS),
+            **draw(weights()),
             "activation_bits": draw(BITS),
             "bias_bits": draw(st.integers(4, 16)),
             "slope_bits": draw(BITS),

@@ -13,6 +13,7 @@ from qmfn.model.calibration import (
     observe_activations,
     weight_exponents,
 )
+from qmfn.model.formats import LayerWidths
 from qmfn.model.initial import design_widths
 from qmfn.model.mobilefacenet import architecture, normalise
 from qmfn.model.parameters import random_parameters, set_parameters
@@ -87,7 +88,7 @@ def test_every_output_channel_gets_its_own_exponent(tiny):
         scales = 2.0 ** np.arange(layer.out_channels)
         kernel = np.ones(layer.kernel_shape)
         kernel = kernel * (scales[:, None] if layer.kind == "depthwise" else scales)
-        first, *others = weight_exponents(kernel, layer, 4)
+        first, *others = weight_exponents(kernel, layer, LayerWidths(4, 4, 10, 4))
         assert others == [first + channel for channel in range(1, layer.out_channels)]
 
 

@@ -195,6 +195,10 @@ DAMAGES = {
         lambda _, header: header["model"].update(input_size=33),
         rf"{NO_CHECKPOINT} \(model: .*\)\.",
     ),
+    "a mid-tread zero in mid-rise weights": (
+        of_layer("conv2", weight_quantiser="mid-rise"),
+        "conv2/kernel must be odd integers, as it is mid-rise.",
+    ),
     "text as exponent": (
         of_layer("conv2", activation_exponent="x"),
         rf"{NO_CHECKPOINT} \(layers.conv2.activation_exponent: .* valid integer\)\.",

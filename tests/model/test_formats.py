@@ -34,6 +34,7 @@ def test_the_pixels_can_be_requantised_too(configs):
     ("override", "said"),
     [
         ("conv2: {input_bits: 6}", "conv2.input_bits = 6: bottleneck3_project gives conv2 5 bits"),
+        ("conv2: {weight_bits: 1}", "conv2.weight_bits = 1: one bit has no zero, so conv2 needs weight_quantiser"),
         ('"*_add": {input_bits: 3}', r"\*_add.input_bits = 3: bottleneck2_add is an add, it multiplies nothing"),
     ],
 )  # fmt: skip

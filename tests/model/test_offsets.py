@@ -8,6 +8,7 @@ import pytest
 from qmfn.config import load_config
 from qmfn.model.builder import float_network
 from qmfn.model.calibration import observe_activations, rounded_kernel
+from qmfn.model.formats import LayerWidths
 from qmfn.model.initial import calibrated_start, design_widths
 from qmfn.model.mobilefacenet import architecture, normalise
 from qmfn.model.offsets import best_offsets, for_rounded_weights, with_offsets
@@ -101,12 +102,15 @@ def test_only_the_biases_of_the_readers_change(network, shifted):
     assert changed == {(layer, "bias") for layer in (*READERS.values(), "bottleneck1_project", "bottleneck3_project")}
 
 
+THREE_BITS = LayerWidths(weight_bits=3, activation_bits=5, bias_bits=10, slope_bits=4)
+
+
 @pytest.mark.parametrize(("layer", "reader"), READERS.items())
 def test_a_quantised_network_makes_up_for_offsets_with_its_own_weights(network, shifted, layer, reader):
     _, layers, parameters, _, _ = network
-    found = for_rounded_weights(layers, shifted[0], {name: 3 for name in parameters})
+    found = for_rounded_weights(layers, shifted[0], {name: THREE_BITS for name in parameters})
     (spec,) = (spec for spec in layers if spec.name == reader)
-    sums = rounded_kernel(parameters[reader]["kernel"], spec, 3).astype(np.float64).sum(axis=(0, 1))
+    sums = rounded_kernel(parameters[reader]["kernel"], spec, THREE_BITS).astype(np.float64).sum(axis=(0, 1))
     offset = shifted[0][layer]["offset"]
     lacking = sums[:, 0] * offset if spec.kind == "depthwise" else offset @ sums
     assert np.allclose(found[reader]["bias"] - parameters[reader]["bias"], lacking, rtol=1e-3, atol=1e-3)
@@ -116,7 +120,7 @@ def test_rounded_weights_need_no_other_biases(network):
     config, layers, parameters, _, images = network
     _, checkpoint = calibrated_start(config, parameters, images, {})
     rounded = checkpoint.parameters()
-    again = for_rounded_weights(layers, rounded, {name: width.weight_bits for name, width in checkpoint.widths.items()})
+    again = for_rounded_weights(layers, rounded, checkpoint.widths)
     assert all(np.array_equal(again[name]["bias"], rounded[name]["bias"]) for name in READERS.values())
 
 

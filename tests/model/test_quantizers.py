@@ -100,8 +100,21 @@ def test_the_gradient_goes_straight_through_for_weights():
 def test_it_survives_its_own_description():
     quantiser = fixed_point(5, [-3, -4])
     again = fixed_point.from_config(quantiser.get_config())
-    assert again.get_config() == {"bits": 5, "exponent": [-3, -4]}
+    assert again.get_config() == {"bits": 5, "exponent": [-3, -4], "mid_rise": False}
+
+
+@pytest.mark.parametrize(("bits", "levels"), [(1, [-1, 1]), (2, [-3, -1, 1, 3]), (3, [-7, -5, -3, -1, 1, 3, 5, 7])])
+def test_mid_rise_has_odd_levels_symmetric_about_zero(bits, levels):
+    values = np.linspace(-9, 9, 1801)
+    integers = quantise_to_integers(values, bits, 0, mid_rise=True)
+    assert sorted(set(integers.tolist())) == levels
+    inside = np.abs(values) <= levels[-1] + 1
+    assert np.abs(integers - values)[inside].max() <= 1
+    found = fixed_point(bits, -3, mid_rise=True)(tf.constant(values / 8, tf.float32)).numpy()
+    assert np.array_equal(found * 8, quantise_to_integers((values / 8).astype(np.float32), bits, -3, mid_rise=True))
+    assert np.array_equal(found, fixed_point(bits, -3, mid_rise=True)(found).numpy())
 
 
 def test_it_says_its_range():
+    assert (fixed_point(2, 0, mid_rise=True).min(), fixed_point(2, 0, mid_rise=True).max()) == (-3.0, 3.0)
     assert (fixed_point(4, [-2, -1]).min(), fixed_point(4, [-2, -1]).max()) == (-4.0, 3.5)

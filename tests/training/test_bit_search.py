@@ -11,6 +11,7 @@ from qmfn.config import load_config
 from qmfn.errors import UserError
 from qmfn.model.builder import float_network
 from qmfn.model.calibration import observe_activations
+from qmfn.model.formats import LayerWidths
 from qmfn.model.mobilefacenet import architecture, normalise
 from qmfn.model.parameters import random_parameters
 from qmfn.training.bit_search import BitSearch, assign_activation_bits, assign_weight_bits
@@ -30,7 +31,8 @@ def measured(layers):
     parameters = random_parameters(layers, seed=1)
     images = normalise(np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8))
     activations = observe_activations(float_network(layers, parameters), layers, images)
-    return parameters, images, measure(layers, parameters, activations, images, WIDTHS)
+    widths = {layer.name: LayerWidths(8, 8, 10, 4) for layer in layers}
+    return parameters, images, measure(layers, parameters, activations, images, WIDTHS, widths)
 
 
 def invented(layers, kind: str) -> list[Sensitivity]:
@@ -62,7 +64,7 @@ def test_a_weight_is_measured_by_rounding_it_alone(layers, measured):
 
     layer = next(layer for layer in layers if layer.name == "bottleneck1_expand")
     kernel = parameters[layer.name]["kernel"]
-    exponents = np.array(weight_exponents(kernel, layer, 2))
+    exponents = np.array(weight_exponents(kernel, layer, LayerWidths(2, 8, 10, 4)))
     rounded = (quantise_to_integers(kernel, 2, exponents) * 2.0**exponents).astype(np.float32)
     changed = {**parameters, layer.name: {**parameters[layer.name], "kernel": rounded}}
 

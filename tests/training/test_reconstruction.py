@@ -7,6 +7,7 @@ import pytest
 
 from qmfn.config import load_config
 from qmfn.model.checkpoint import quantise
+from qmfn.model.formats import LayerWidths
 from qmfn.model.initial import calibrated_start
 from qmfn.model.integers import integer_range
 from qmfn.model.mobilefacenet import LayerSpec, architecture, normalise
@@ -15,7 +16,7 @@ from qmfn.training import reconstruction
 from qmfn.training.reconstruction import reconstruct, round_adjusting
 from qmfn.training.student import Student, convolve
 
-BITS, EXPONENT = 4, -3
+WIDTH, EXPONENT = LayerWidths(weight_bits=4, activation_bits=5, bias_bits=10, slope_bits=4), -3
 
 
 @pytest.fixture
@@ -24,20 +25,20 @@ def random() -> np.random.Generator:
 
 
 def rounded(weights: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(weights / 2.0**EXPONENT), *integer_range(BITS)) * 2.0**EXPONENT
+    return np.clip(np.rint(weights / 2.0**EXPONENT), *integer_range(WIDTH.weight_bits)) * 2.0**EXPONENT
 
 
 def test_inputs_that_know_nothing_of_each_other_leave_nothing_to_adjust(random):
     squares = np.stack([np.diag(random.uniform(0.5, 2, 6)) for _ in range(3)])
     weights = random.normal(0, 0.4, (3, 6, 5))
-    assert np.array_equal(round_adjusting(squares, weights, BITS, np.full((3, 5), EXPONENT)), rounded(weights))
+    assert np.array_equal(round_adjusting(squares, weights, WIDTH, np.full((3, 5), EXPONENT)), rounded(weights))
 
 
 def test_related_inputs_make_up_for_each_other(random):
     inputs = random.normal(size=(400, 12)) @ random.normal(size=(12, 12))
     squares = (inputs.T @ inputs / 400)[None]
     weights = random.normal(0, 0.4, (1, 12, 30))
-    found = round_adjusting(squares, weights, BITS, np.full((1, 30), EXPONENT))
+    found = round_adjusting(squares, weights, WIDTH, np.full((1, 30), EXPONENT))
     assert np.array_equal(found, rounded(found))
 
     def error(candidate):
@@ -66,7 +67,12 @@ def test_sampled_inputs_times_the_kernel_are_the_sums(layer, random, monkeypatch
     assert np.array_equal(reconstruction._as_kernel(layer, reconstruction._as_groups(layer, kernel)), kernel)
 
 
-@pytest.mark.parametrize("overrides", [[], ["quantisation.offset_bits=4"]], ids=["no offsets", "offsets"])
+MID_RISE = ["quantisation.weight_quantiser=mid-rise", "quantisation.weight_bits=2"]
+
+
+@pytest.mark.parametrize(
+    "overrides", [[], ["quantisation.offset_bits=4"], MID_RISE], ids=["no offsets", "offsets", "mid-rise"]
+)
 def test_the_fitted_network_is_on_its_grid_and_nearer_to_the_float_one(configs, overrides, random):
     requantised = "quantisation.layers={bottleneck1_project: {activation_bits: 7}, bottleneck2_expand: {input_bits: 3}}"
     config = load_config(configs / "tiny.yml", [requantised, *overrides])
