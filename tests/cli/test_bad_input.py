@@ -34,7 +34,7 @@ BAD_INPUT = [
     ("convert", "--set hls.backend=Quartus", r"tiny\.yml: hls\.backend = 'Quartus': .* 'Vitis' or 'Vivado'\."),
     ("convert", "--set hls.reuse_factor=many", r"tiny\.yml: hls\.reuse_factor = 'many': .* valid integer\."),
     ("convert", "--set quantisation.weight_bits=9", r".*: quantisation\.weight_bits = 9: .* less than or equal to 8\."),
-    ("convert", "--set quantisation.weight_bits=1", r".*: quantisation\.weight_bits = 1: .* greater than or equal .*"),
+    ("convert", "--set quantisation.weight_bits=1", r".*: quantisation\.weight_bits = 1: one bit has no zero, .*"),
     ("convert", "--set model.input_size=30", r".*input_size must be a multiple of 8, the product of the strides\."),
     ("convert", "--set name=../tiny", r"tiny\.yml: name = '../tiny': String should match pattern .*"),
     ("convert", "--set comparison.images=0", r"tiny\.yml: comparison\.images = 0: .* greater than or equal to 1\."),

@@ -128,7 +128,7 @@ def test_unknown_key_names_the_allowed_ones(design):
         (
             'quantisation: {layers: {"*": {bits: 1}}}',
             "quantisation.layers.*.bits",
-            "weight_bits, activation_bits, bias_bits, slope_bits, input_bits, offset_bits",
+            "weight_bits, weight_quantiser, activation_bits, bias_bits, slope_bits, input_bits, offset_bits",
         ),
         (
             "model: {bottlenecks: [{expansion: 1, channels: 4, repeats: 1, stride: 1, kernel: 3}]}",
