@@ -7,7 +7,7 @@ import pytest
 
 from qmfn.config import load_config
 from qmfn.model.builder import float_network
-from qmfn.model.calibration import best_exponent, observe_activations
+from qmfn.model.calibration import best_activation_exponent, observe_activations
 from qmfn.model.equalisation import FURTHEST, equalise
 from qmfn.model.initial import design_widths
 from qmfn.model.mobilefacenet import architecture, normalise
@@ -76,7 +76,7 @@ def test_channels_in_front_of_a_depthwise_layer_get_one_size(network, equalised,
     bits = tiny.quantisation.activation_bits
 
     def spread(activations, name: str) -> int:
-        sizes = [best_exponent(channel, bits) for channel in activations[name].T]
+        sizes = [best_activation_exponent(channel, bits) for channel in activations[name].T]
         return max(sizes) - min(sizes)
 
     for layer in layers:

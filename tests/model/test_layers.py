@@ -89,7 +89,7 @@ def test_it_survives_its_own_description():
 def test_an_offset_quantiser_survives_too():
     layer = QPReLU(fixed_point(6, -3), fixed_point(4, -1), fixed_point(5, -1))
     again = QPReLU.from_config(layer.get_config())
-    assert again.offset_quantizer.get_config() == {"bits": 5, "exponent": -1}
+    assert again.offset_quantizer.get_config() == {"bits": 5, "exponent": -1, "mid_rise": False}
 
 
 def test_an_offset_is_subtracted_before_rounding_and_saturating():
