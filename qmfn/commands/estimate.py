@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="estimate.py",
         description="Estimate a design: cycles, resources with 10-90 % bands, frames per second. Nothing is converted.",
-        epilog="example: python scripts/estimate.py --config configs/w4a4.yml --set hls.reuse_factor=128",
+        epilog="example: python scripts/estimate.py --config configs/w4a4.yml --set hls.clock_period_ns=4",
     )
     add_design_arguments(parser)
     parser.add_argument("--tool-version", metavar="YEAR.N", help="of Vitis or Vivado HLS, instead of the newest known")
