@@ -112,12 +112,15 @@ def write(run: Run) -> None:
     with contextlib.redirect_stdout(io.StringIO()):  # hls4ml narrates
         run.graph = convert.convert(run.config, run.checkpoint, run.request, run.model, run.folder)
         project.write_project(run.graph, run.folder, run.final)
-    readback.check_project(run.graph, run.checkpoint.layers, run.request, run.folder)
+    if run.request.foldings is None:
+        readback.check_project(run.graph, run.checkpoint.layers, run.request, run.folder)
     run.result["csim"] = {"convert_seconds": time.monotonic() - started}
 
 
 def estimate_design(run: Run) -> None:
     """Cycles and resources per layer, estimated."""
+    if run.request.foldings is not None:
+        return
     run.result |= estimate.estimate(estimate.describe(run.graph)).report_sections()
 
 
@@ -134,7 +137,7 @@ def compare_with_python(run: Run) -> None:
     simulation = csim.Csim(run.simulation)
     started = time.monotonic()
     found = compare.compare(
-        simulation, run.model, run.checkpoint, run.images,
+        simulation, run.model, run.checkpoint, run.images, run.config.hls.dataflow == "folded",
         lambda images: tqdm(images, desc="comparing", unit="face", leave=False, disable=None),
     )  # fmt: skip
     run.result["csim"]["images_per_second"] = found.images / (time.monotonic() - started)

@@ -129,9 +129,22 @@ class HlsLayerConfig(Strict):
     reuse_factor: PositiveInt | None = Field(
         None, description="multiplications per output pixel / multipliers; must divide the layer's work"
     )
-    strategy: Literal["Resource", "Latency"] | None = Field(None, description="hls4ml strategy of the layer")
+    simd: PositiveInt | None = Field(
+        None, description="folded: terms of a sum per cycle (matrix-vector unit), taps per cycle (depthwise)"
+    )
+    pe: PositiveInt | None = Field(None, description="folded: outputs per cycle; reuse factor = work / (simd * pe)")
+    multiplier: Literal["fabric", "dsp"] | None = Field(
+        None, description="folded: multipliers in LUTs, or in DSPs, where low-bit products share one"
+    )
+    weights_memory: Literal["auto", "bram", "lutram"] | None = Field(
+        None, description="folded: where weights are kept; UltraRAM has no initial content, so it can't"
+    )
+    line_memory: Literal["auto", "bram", "uram", "lutram"] | None = Field(
+        None, description="folded: where a sliding window keeps its rows"
+    )
+    strategy: Literal["Resource", "Latency"] | None = Field(None, description="stock: hls4ml strategy of the layer")
     precision: dict[Literal["weight", "bias", "slope", "accum", "result"], str] = Field(
-        {}, description="ap_fixed types `fixed<W,I>`, at least as wide as what exactness needs"
+        {}, description="stock: ap_fixed types `fixed<W,I>`, at least as wide as what exactness needs"
     )
 
     @field_validator("precision")
@@ -148,11 +161,16 @@ class HlsConfig(Strict):
     """What hls4ml is asked to generate."""
 
     backend: Literal["Vitis", "Vivado"] = Field("Vitis", description="Vitis HLS or Vivado HLS")
+    dataflow: Literal["stock", "folded"] = Field(
+        "stock",
+        description="folded: a few channels per beat through kernels that work at II = 1 (`VitisFolded`), fits a board; "
+        "stock: hls4ml's own layers, whole pixels per beat",
+    )
     part: str = Field("xczu7ev-ffvc1156-2-e", min_length=1, description="FPGA part; the default is that of a ZCU104")
     clock_period_ns: Annotated[float, Field(gt=0.5, le=100)] = Field(
         5.0, description="target clock period in nanoseconds"
     )
-    strategy: Literal["Resource", "Latency"] = Field("Resource", description="hls4ml strategy of every layer")
+    strategy: Literal["Resource", "Latency"] = Field("Resource", description="stock: hls4ml strategy of every layer")
     reuse_factor: PositiveInt = Field(64, description="reuse factor of every layer that sets none of its own")
     layers: dict[str, HlsLayerConfig] = Field(
         {}, description="overrides by layer name or shell pattern; a later entry wins"

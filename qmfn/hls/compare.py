@@ -50,14 +50,18 @@ class Comparison:
         return sum(tensor.mismatches for tensor in self.tensors)
 
 
-def keras_names(checkpoint: Checkpoint) -> dict[str, str]:
+def keras_names(checkpoint: Checkpoint, folded: bool) -> dict[str, str]:
     """Probed hls4ml layer -> the Keras layer whose output must equal it.
 
-    They have the same names, but hls4ml folds the requantisation behind a linear layer or an add into that layer.
+    They have the same names, but hls4ml folds the requantisation behind a linear layer or an add into that layer, and a
+    folded stage has padding and PReLU inside.
     """
     names = {}
     formats = checkpoint.formats
     for layer in checkpoint.layers:
+        if folded:
+            names[layer.name] = f"{layer.name}_prelu" if layer.prelu else f"{layer.name}_quant"
+            continue
         if formats[layer.name].requantises_input:
             names[f"{layer.name}_input"] = f"{layer.name}_input"
         if layer.padding:
@@ -73,6 +77,7 @@ def compare(
     model: Any,
     checkpoint: Checkpoint,
     images: np.ndarray,
+    folded: bool = False,
     progress: Callable[[np.ndarray], Sequence[np.ndarray]] = lambda images: images,
 ) -> Comparison:
     """Run every image through both and compare all tensors.
@@ -81,6 +86,7 @@ def compare(
         csim: the compiled project.
         model: the quantised Keras network of the checkpoint.
         images: (N, size, size, 3), from `normalise`.
+        folded: the project's layers are stages of the folded dataflow.
         progress: wraps the images, to show how far it is.
 
     Raises:
@@ -88,7 +94,7 @@ def compare(
     """
     from tensorflow import keras
 
-    names = keras_names(checkpoint)
+    names = keras_names(checkpoint, folded)
     probed = [name for name, _ in csim.tensors.layers]
     if list(names) != probed:
         raise AssertionError(f"csim has the layers {probed}, Keras {list(names)}")

@@ -24,9 +24,10 @@ import numpy as np
 
 from qmfn.config import DesignConfig
 from qmfn.hls import qprelu
-from qmfn.hls.names import PROJECT_NAME
+from qmfn.hls.folded.foldings import KEYS
+from qmfn.hls.names import FOLDED_BACKENDS, PROJECT_NAME
 from qmfn.hls.request import Request
-from qmfn.hls.reuse import LayerHls, dense_reuse_factors
+from qmfn.hls.reuse import dense_reuse_factors
 from qmfn.hls.types import INPUT_TYPE, LayerTypes
 from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.mobilefacenet import INPUT, LayerSpec
@@ -58,7 +59,7 @@ def unhurried(
     settings = create_config(
         output_dir=str(folder),
         project_name=PROJECT_NAME,
-        backend=config.hls.backend,
+        backend=config.hls.backend if request.foldings is None else FOLDED_BACKENDS[config.hls.backend],
         part=config.hls.part,
         clock_period=config.hls.clock_period_ns,
         io_type="io_stream",
@@ -97,27 +98,38 @@ def hls_config(layers: tuple[LayerSpec, ...], request: Request) -> dict[str, Any
             names[f"{layer.name}_input"] = {"Precision": {"result": arrives}, "Trace": True}
         if layer.padding:
             names[f"{layer.name}_pad"] = {"Precision": {"result": arrives}, "Trace": True}
-        names |= _layer_config(layer, types, request.hls.get(layer.name))
+        names |= _layer_config(layer, types, _work_settings(layer, request), _prelu_reuse_factor(layer, request))
     defaults = {"Precision": {"default": "fixed<16,6>"}, "ReuseFactor": 1, "Strategy": "resource"}
     return {"Model": defaults, "LayerName": names}
 
 
-def _layer_config(layer: LayerSpec, types: LayerTypes, hls: LayerHls | None) -> dict[str, Any]:
+def _work_settings(layer: LayerSpec, request: Request) -> dict[str, Any]:
+    """How a convolution's work is spread over time and hardware."""
+    if layer.kind == "add":
+        return {}
+    if request.foldings is None:
+        hls = request.hls[layer.name]
+        return {"ReuseFactor": hls.reuse_factor, "Strategy": hls.strategy.lower()}
+    return {key: getattr(request.foldings[layer.name], field) for key, field in KEYS.items()}
+
+
+def _prelu_reuse_factor(layer: LayerSpec, request: Request) -> int:
+    """Of the PReLU as a layer of its own; a folded stage has it inside."""
+    return request.hls[layer.name].prelu_reuse_factor if layer.name in request.hls else 1
+
+
+def _layer_config(layer: LayerSpec, types: LayerTypes, work: dict[str, Any], prelu_reuse_factor: int) -> dict[str, Any]:
     output = {"Precision": {"result": str(types.output)}, "Trace": True}
     if layer.kind == "add":
         return {layer.name: output, f"{layer.name}_quant": output}
-    convolution = {
-        "Precision": {name: str(getattr(types, name)) for name in ("weight", "bias", "accum", "result")},
-        "ReuseFactor": hls.reuse_factor,
-        "Strategy": hls.strategy.lower(),
-        "Trace": True,
-    }
+    precision = {name: str(getattr(types, name)) for name in ("weight", "bias", "accum", "result")}
+    convolution = {"Precision": precision, **work, "Trace": True}
     if not layer.prelu:
         return {layer.name: convolution, f"{layer.name}_quant": output}
     offset = {"offset": str(types.offset)} if types.offset else {}
     prelu = {
         "Precision": {"slope": str(types.slope), **offset, "result": str(types.output)},
-        "ReuseFactor": hls.prelu_reuse_factor,
+        "ReuseFactor": prelu_reuse_factor,
         "Trace": True,
     }
     return {layer.name: convolution, f"{layer.name}_prelu": prelu}

@@ -5,3 +5,6 @@ PROJECT_NAME = "qmfn"
 
 WEIGHTS_VARIABLE = "QMFN_CSIM_WEIGHTS"
 """Environment variable with the folder that the C-simulation reads its weights from when the first image comes."""
+
+FOLDED_BACKENDS = {"Vitis": "VitisFolded", "Vivado": "VivadoFolded"}
+"""Vendor tool -> name of the folded hls4ml backend that generates for it."""

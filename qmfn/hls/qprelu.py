@@ -12,7 +12,6 @@ from typing import Any
 
 import hls4ml
 from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
-from hls4ml.converters.keras_v2_to_hls import get_supported_keras_layers, get_weights_data
 from hls4ml.model.attributes import Attribute, TypeAttribute, WeightAttribute
 from hls4ml.model.layers import Layer, register_layer
 
@@ -39,6 +38,8 @@ class QPReLU(Layer):
 
 def parse_qprelu(keras_layer: dict, input_names: list, input_shapes: list, data_reader: Any) -> tuple[dict, list]:
     """Keras handler: the layer's description for hls4ml, and its output shape."""
+    from hls4ml.converters.keras_v2_to_hls import get_weights_data
+
     shape, name = input_shapes[0], keras_layer["config"]["name"]
     layer = {
         "name": name,
@@ -84,6 +85,9 @@ class QPReLUFunctionTemplate(FunctionCallTemplate):
 
 def register() -> None:
     """Make the layer known to hls4ml; calling it again changes nothing."""
+    # Not imported above: hls4ml loads the folded backend, and with it this module, before its converters.
+    from hls4ml.converters.keras_v2_to_hls import get_supported_keras_layers
+
     if "QPReLU" in get_supported_keras_layers():
         return
     register_layer("QPReLU", QPReLU)

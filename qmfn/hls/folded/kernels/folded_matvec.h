@@ -1,0 +1,67 @@
+#ifndef FOLDED_MATVEC_H_
+#define FOLDED_MATVEC_H_
+
+#include "folded_products.h"
+
+namespace folded {
+
+// Matrix-vector unit: a dense or 1x1 convolution, from windows (or pixels) to output pixels, with bias, PReLU, offset
+// and requantisation.
+//
+// Loop order: pixel, group n of `pe` outputs, part p of `simd` terms.
+// Rates: reads a beat of `simd` values in the first group's iterations, and keeps the pixel; writes a beat of `pe`
+// values with the last part. Iterations per frame: pixels * groups * parts.
+//
+// `weights` has one word per group and part, output by output. `per_output` are shift, bias and, behind them, slope and
+// offset where the layer has these, each [groups][pe].
+template <class CONFIG, class data_T, class res_T, class... tables>
+void matvec(hls::stream<data_T> &data, hls::stream<res_T> &res,
+            const typename CONFIG::weight_rom_t weights[CONFIG::groups * CONFIG::parts][CONFIG::pe * CONFIG::simd],
+            const tables &...per_output) {
+    typename CONFIG::input_t pixel[CONFIG::parts][CONFIG::simd];
+    #pragma HLS ARRAY_RESHAPE variable=pixel complete dim=2
+    typename CONFIG::sum_t sums[CONFIG::pe];
+    #pragma HLS ARRAY_PARTITION variable=sums complete
+
+    unsigned part = 0, group = 0;
+MatVec:
+    for (unsigned i = 0; i < CONFIG::pixels * CONFIG::groups * CONFIG::parts; i++) {
+        #pragma HLS PIPELINE II=1
+        FOLDED_ITERATION
+
+        typename CONFIG::input_t x[CONFIG::simd];
+        #pragma HLS ARRAY_PARTITION variable=x complete
+        if (group == 0) {
+            const data_T beat = data.read();
+            for (unsigned s = 0; s < CONFIG::simd; s++) {
+                #pragma HLS UNROLL
+                x[s] = integer(typename CONFIG::arrives_t(beat[s]));
+                pixel[part][s] = x[s];
+            }
+        } else {
+            for (unsigned s = 0; s < CONFIG::simd; s++) {
+                #pragma HLS UNROLL
+                x[s] = pixel[part][s];
+            }
+        }
+
+        add_products<CONFIG>(weights[group * CONFIG::parts + part], x, part == 0, sums);
+
+        if (part < CONFIG::parts - 1) {
+            part++;
+        } else {
+            res_T out;
+            for (unsigned p = 0; p < CONFIG::pe; p++) {
+                #pragma HLS UNROLL
+                out[p] = finish<CONFIG, typename res_T::value_type>(sums[p], per_output[group][p]...);
+            }
+            res.write(out);
+            part = 0;
+            group = group < CONFIG::groups - 1 ? group + 1 : 0;
+        }
+    }
+}
+
+} // namespace folded
+
+#endif

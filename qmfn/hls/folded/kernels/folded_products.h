@@ -1,0 +1,93 @@
+#ifndef FOLDED_PRODUCTS_H_
+#define FOLDED_PRODUCTS_H_
+
+#include "folded_common.h"
+
+namespace folded {
+
+// Sums of `simd` products, one for each of `pe` outputs, all of the same `x`. CONFIG::multiplier_t picks one of three.
+
+// A multiplier per product, in fabric or in a DSP.
+template <class CONFIG, class multiplier>
+inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x,
+                         typename CONFIG::dot_t *dots, multiplier where) {
+    #pragma HLS INLINE
+    for (unsigned p = 0; p < CONFIG::pe; p++) {
+        #pragma HLS UNROLL
+        typename CONFIG::dot_t dot = 0;
+        for (unsigned s = 0; s < CONFIG::simd; s++) {
+            #pragma HLS UNROLL
+            const typename CONFIG::weight_t weight = weights[p * CONFIG::simd + s];
+            dot += multiply<typename CONFIG::dot_t>(weight, x[s], where);
+        }
+        dots[p] = dot;
+    }
+}
+
+// `lanes` outputs share a DSP48E2: their weights stand side by side in its 27-bit port, `field` bits apart, and every
+// field of the product is one output's product. A field holds the sum of `simd` products (qmfn.hls.folded.numbers proves
+// it), so the fields are told apart once, after the sum: what a lower field borrowed from the next is given back.
+template <unsigned lanes_, unsigned field_> struct shared_dsp {
+    static const unsigned lanes = lanes_;
+    static const unsigned field = field_;
+};
+
+template <class CONFIG, unsigned lanes, unsigned field>
+inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x,
+                         typename CONFIG::dot_t *dots, shared_dsp<lanes, field>) {
+    #pragma HLS INLINE
+    for (unsigned first = 0; first < CONFIG::pe; first += lanes) {
+        #pragma HLS UNROLL
+        ap_int<lanes * field> packed_dots = 0;
+        for (unsigned s = 0; s < CONFIG::simd; s++) {
+            #pragma HLS UNROLL
+            ap_int<27> packed = 0;
+            for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
+                #pragma HLS UNROLL
+                const ap_int<27> weight = weights[(first + lane) * CONFIG::simd + s];
+                packed += weight << (lane * field);
+            }
+            packed_dots += multiply<ap_int<lanes * field> >(packed, x[s], in_dsp());
+        }
+        for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
+            #pragma HLS UNROLL
+            const ap_int<field> dot = packed_dots;
+            dots[first + lane] = dot;
+            packed_dots = (packed_dots - dot) >> field;
+        }
+    }
+}
+
+// Mid-rise weights are odd, 2 * stored + 1: their products are twice those of the stored part plus x itself.
+template <class CONFIG>
+inline void add_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x, bool first,
+                         typename CONFIG::sum_t *sums) {
+    #pragma HLS INLINE
+    typename CONFIG::dot_t dots[CONFIG::pe];
+    #pragma HLS ARRAY_PARTITION variable=dots complete
+    dot_products<CONFIG>(weights, x, dots, typename CONFIG::multiplier_t());
+
+    typename CONFIG::sum_t ones = 0;
+    for (unsigned s = 0; s < CONFIG::simd; s++) {
+        #pragma HLS UNROLL
+        ones += x[s];
+    }
+    for (unsigned p = 0; p < CONFIG::pe; p++) {
+        #pragma HLS UNROLL
+        const typename CONFIG::sum_t before = first ? typename CONFIG::sum_t(0) : sums[p];
+        sums[p] = before + (CONFIG::mid_rise ? typename CONFIG::sum_t(2 * dots[p] + ones) : typename CONFIG::sum_t(dots[p]));
+    }
+}
+
+// One product for each of `pe` channels, each of its own x: depthwise convolutions.
+template <class CONFIG>
+inline typename CONFIG::sum_t product(const typename CONFIG::weight_rom_t &weight, const typename CONFIG::input_t &x) {
+    #pragma HLS INLINE
+    const typename CONFIG::weight_t stored = weight;
+    const typename CONFIG::dot_t found = multiply<typename CONFIG::dot_t>(stored, x, typename CONFIG::multiplier_t());
+    return CONFIG::mid_rise ? typename CONFIG::sum_t(2 * found + x) : typename CONFIG::sum_t(found);
+}
+
+} // namespace folded
+
+#endif

@@ -1,0 +1,147 @@
+"""The numbers that a folded layer keeps, as integers: what goes into its ROMs, and how wide its sums are.
+
+Taken from the exact values that hls4ml holds, or a checkpoint: nothing here knows how they were quantised. A channel's
+weights are integers times the largest power of two that divides them all; where all integers are odd (mid-rise), the
+last binary digit is not stored. Sums, and the bias with them, count in the channel's own step and are shifted to the
+layer's grid at the end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from qmfn.dataflow.stages import Stage
+from qmfn.errors import UserError
+from qmfn.hls.types import FixedType, type_of_range, type_of_values
+from qmfn.model.integers import integer_range
+
+
+@dataclass(frozen=True)
+class LayerNumbers:
+    """One convolution's constants.
+
+    Attributes:
+        weights: (terms, outputs) as stored: integers, for mid-rise (weight - 1) / 2.
+        weight_bits: of a stored weight.
+        shift: (outputs,) from the channel's step up to the layer's grid.
+        bias: (outputs,) in the channel's step.
+        bias_bits: of a bias; sum_bits: of the sum of products in the channel's step.
+        result: the type of biased sums on the layer's grid.
+        slope, offset: (outputs,) integers of their types, or None.
+    """
+
+    weights: np.ndarray
+    weight_bits: int
+    mid_rise: bool
+    shift: np.ndarray
+    bias: np.ndarray
+    bias_bits: int
+    sum_bits: int
+    result: FixedType
+    slope: np.ndarray | None = None
+    slope_type: FixedType | None = None
+    offset: np.ndarray | None = None
+    offset_type: FixedType | None = None
+
+
+def layer_numbers(
+    name: str,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    multiplied: FixedType,
+) -> LayerNumbers:
+    """The integers behind exact values.
+
+    Args:
+        name: of the layer, for error messages.
+        kernel: (terms, outputs), exact values.
+        bias: (outputs,), exact values.
+        multiplied: type of the values that the weights are multiplied with.
+
+    Raises:
+        UserError: the values span more than the integers of a kernel can hold.
+    """
+    step = multiplied.width - multiplied.integer
+    exponents = np.minimum(_common_exponents(kernel), _common_exponents(bias[None]) + step)
+    finite = exponents < _NOTHING
+    exponents = np.where(finite, exponents, exponents[finite].min() if finite.any() else 0)
+    integers = _exact_integers(name, kernel, exponents)
+    low, high = integer_range(multiplied.width)
+    sums_low = np.minimum(integers * low, integers * high).sum(axis=0)
+    sums_high = np.maximum(integers * low, integers * high).sum(axis=0)
+    unit = exponents - step
+    bias_integers = _exact_integers(name, bias, unit)
+    grid = int(unit.min())
+    scale = 2.0 ** unit.astype(np.float64)
+    biased_low, biased_high = sums_low + bias_integers, sums_high + bias_integers
+    result = type_of_range(min(0.0, (biased_low * scale).min()), max(0.0, (biased_high * scale).max()), grid)
+    mid_rise = bool(np.all(integers % 2))
+    stored = (integers - 1) // 2 if mid_rise else integers
+    return LayerNumbers(
+        weights=stored,
+        weight_bits=_bits(stored.min(), stored.max()),
+        mid_rise=mid_rise,
+        shift=unit - grid,
+        bias=bias_integers,
+        bias_bits=_bits(bias_integers.min(), bias_integers.max()),
+        sum_bits=_bits(sums_low.min(), sums_high.max()),
+        result=result,
+    )
+
+
+def with_prelu(name: str, numbers: LayerNumbers, slope: np.ndarray, offset: np.ndarray | None) -> LayerNumbers:
+    """The same with a PReLU behind: exact slopes and, where it has them, offsets, each (outputs,)."""
+    found = _prelu_numbers(name, "slope", slope)
+    if offset is not None:
+        found |= _prelu_numbers(name, "offset", offset)
+    return dataclasses.replace(numbers, **found)
+
+
+def with_numbers(stage: Stage, numbers: LayerNumbers) -> Stage:
+    """The stage with the widths of its constants and sums."""
+    return dataclasses.replace(
+        stage,
+        weight_bits=numbers.weight_bits,
+        mid_rise=numbers.mid_rise,
+        accumulator_bits=numbers.sum_bits,
+        shift_bits=int(numbers.shift.max()).bit_length(),
+        result_bits=numbers.result.width,
+        bias_bits=numbers.bias_bits,
+        slope_bits=numbers.slope_type.width if numbers.slope_type else 0,
+        offset_bits=numbers.offset_type.width if numbers.offset_type else 0,
+    )
+
+
+_NOTHING = 1 << 20
+"""Exponent of a channel without any value but zero."""
+
+
+def _common_exponents(values: np.ndarray) -> np.ndarray:
+    """Per column the exponent of the largest power of two that divides all its values."""
+    mantissas, exponents = np.frexp(values.astype(np.float64))
+    integers = np.abs(np.ldexp(mantissas, 53)).astype(np.int64)
+    lowest_bits = np.log2(np.maximum(integers & -integers, 1).astype(np.float64)).astype(np.int64)
+    return np.where(integers > 0, exponents - 53 + lowest_bits, _NOTHING).min(axis=0)
+
+
+def _exact_integers(name: str, values: np.ndarray, exponents: np.ndarray) -> np.ndarray:
+    scaled = values.astype(np.float64) * 2.0 ** -exponents.astype(np.float64)
+    if np.abs(scaled).max(initial=0) >= 2**31:
+        raise UserError(f"{name}: its values span more than 31 binary digits; give its types a common scale.")
+    integers = np.rint(scaled).astype(np.int64)
+    assert np.array_equal(integers, scaled), "an exponent divides all values of its channel"
+    return integers
+
+
+def _prelu_numbers(name: str, what: str, values: np.ndarray) -> dict:
+    kind = type_of_values(values)
+    exponent = kind.integer - kind.width
+    return {what: _exact_integers(name, values, np.asarray(exponent)), f"{what}_type": kind}
+
+
+def _bits(low: int, high: int) -> int:
+    """Width of a signed integer between `low` and `high`."""
+    return max(1, int(high).bit_length() + 1 if high > 0 else 1, (-int(low) - 1).bit_length() + 1 if low < 0 else 1)

@@ -1,0 +1,50 @@
+"""One stage of the folded design as an hls4ml layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hls4ml.model.layers import Layer, register_layer
+
+from qmfn.dataflow.stages import Stage
+
+
+@dataclass(frozen=True)
+class ValueTypes:
+    """hls4ml types of a value as the kernel uses it (what arrives, requantised where the layer does so), and as it leaves.
+
+    In a class of their own: hls4ml makes named C++ types of attributes that are types.
+    """
+
+    arrives: Any
+    leaves: Any
+
+
+class FoldedStage(Layer):
+    """A kernel with its folding. Attributes, all given when it is made:
+
+    - `stage`: the `Stage`;
+    - `shape`: shape of the tensor that leaves (fork: of each copy);
+    - `value_types`: `ValueTypes`;
+    - `numbers`: `LayerNumbers` of a layer with weights, else None.
+    """
+
+    _expected_attributes = []
+
+    def initialize(self) -> None:
+        for output in self.outputs:
+            self.add_output_variable(
+                self.get_attr("shape"),
+                out_name=output,
+                var_name=output,
+                type_name=f"{self.name}_t",
+                precision=self.get_attr("value_types").leaves,
+            )
+
+    @property
+    def stage(self) -> Stage:
+        return self.get_attr("stage")
+
+
+register_layer("FoldedStage", FoldedStage)
