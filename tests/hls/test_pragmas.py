@@ -156,7 +156,7 @@ def test_the_other_tools_branches_are_skipped():
 
 def test_what_a_function_includes_is_declared(tmp_path):
     (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "s.h").write_text("// of s\nstatic const int table[2][2] = {\n    {1, 2},\n    {3, 4},\n};\n")
+    (tmp_path / "weights" / "s.h").write_text("// of s\nstatic const int table[2][2] = {\n{1, 2},\n{3, 4},\n};\n")
     source = """#include "weights/s.h"
 void s() {
     #include "weights/s.h"

@@ -6,12 +6,15 @@ The text is in `templates/stage.h.jinja` and `templates/tables.h.jinja`; here is
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 import numpy as np
+from hls4ml.backends.fpga.fpga_types import APTypeConverter
 from hls4ml.backends.template import FunctionCallTemplate
+from hls4ml.model.types import PrecisionType
 
 from qmfn.dataflow.build import product_field
 from qmfn.dataflow.stages import Memory, Stage
@@ -192,8 +195,9 @@ def _types(node: FoldedStage, tables: list[Table]) -> dict[str, str]:
     return types | {table.type: f"FOLDED_ROM_{'' if table.signed else 'U'}INT({table.bits})" for table in tables}
 
 
-def _fixed_cpp(precision) -> str:
-    return precision.definition_cpp() if hasattr(precision, "definition_cpp") else str(precision)
+def _fixed_cpp(precision: PrecisionType) -> str:
+    """The `ap_fixed` of an hls4ml type; hls4ml converts a type in place, so a copy."""
+    return APTypeConverter().convert(copy(precision)).definition_cpp()
 
 
 def _plain_fixed(fixed: FixedType) -> str:

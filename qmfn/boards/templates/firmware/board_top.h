@@ -26,8 +26,9 @@ struct board_beat_t {
 
 namespace board {
 
-static const unsigned PIXELS = {{ pixels }};                 // per frame: {{ image_size }} x {{ image_size }}, three bytes each
-static const unsigned EMBEDDING_SIZE = {{ embedding_size }}; // values per frame, one word each
+// Per frame: {{ image_size }} x {{ image_size }} pixels of three bytes, and values of one word each.
+static const unsigned PIXELS = {{ pixels }};
+static const unsigned EMBEDDING_SIZE = {{ embedding_size }};
 
 } // namespace board
 
