@@ -209,9 +209,7 @@ class _Builder:
         return Pipeline(tuple(self.stages), self.streams)
 
 
-def _pixelwise(
-    name: str, kind: str, layer: str, pixels: int, channels: int, arrives: Stream, simd: int = 1
-) -> Stage:
+def _pixelwise(name: str, kind: str, layer: str, pixels: int, channels: int, arrives: Stream, simd: int = 1) -> Stage:
     """A stage that hands on what it gets; its image is one row of pixels, for their order is all that counts."""
     return Stage(
         name=name, kind=kind, layer=layer, inputs=(), outputs=(), height=1, width=pixels, channels=channels,

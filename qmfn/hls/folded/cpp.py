@@ -6,13 +6,11 @@ The text is in `templates/stage.h.jinja` and `templates/tables.h.jinja`; here is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 import numpy as np
-from hls4ml.backends.fpga.fpga_types import APTypeConverter
 from hls4ml.backends.template import FunctionCallTemplate
 from hls4ml.model.types import PrecisionType
 
@@ -20,7 +18,6 @@ from qmfn.dataflow.build import product_field
 from qmfn.dataflow.stages import Memory, Stage
 from qmfn.hls.folded.numbers import LayerNumbers
 from qmfn.hls.folded.stage_layer import FoldedStage
-from qmfn.hls.types import FixedType
 
 HEADERS = ["folded/folded_matvec.h", "folded/folded_depthwise.h", "folded/folded_streams.h", "folded/folded_window.h"]
 
@@ -63,18 +60,18 @@ def stage_code(node: FoldedStage) -> str:
     """Configuration and function of one stage."""
     stage = node.stage
     tables = stage_tables(stage, node.get_attr("numbers"))
-    lines = _line_memory(stage)
+    windowed = stage.kind in ("window", "depthwise")
     streams = [f"hls::stream<{variable.type.name}> &{variable.name}" for variable in _stream_variables(node)]
-    memories = ["lines"] if lines else []
+    memories = ["lines", "columns"] if windowed else []
     return TEMPLATES.get_template("stage.h.jinja").render(
         s=stage,
         summary=summary(stage),
-        constants=_constants(stage),
+        constants=_constants(node),
         types=_types(node, tables),
         parameters=streams,
         tables=tables,
-        lines=lines,
-        pragmas=list(_pragmas(stage, tables, lines, node.model.config.backend.tool)),
+        window=windowed,
+        pragmas=list(_pragmas(stage, tables, node.model.config.backend.tool)),
         arguments=[*_stream_names(node), *memories, *(table.name for table in tables)],
     )
 
@@ -113,13 +110,13 @@ def stage_tables(stage: Stage, numbers: LayerNumbers | None) -> list[Table]:
 
 def _weight_words(stage: Stage, weights: np.ndarray) -> np.ndarray:
     """Weights (terms, outputs) -> (words, multipliers), in the order of the kernel's loop."""
-    if stage.kind == "matvec":  # word: group of outputs, part of terms; in it output by output
+    if stage.kind == "matvec":  # word: group of outputs, part of the terms; in it term by term
         parts, groups = stage.terms // stage.simd, stage.out_channels // stage.pe
-        return weights.reshape(parts, stage.simd, groups, stage.pe).transpose(2, 0, 3, 1).reshape(parts * groups, -1)
+        return weights.reshape(parts, stage.simd, groups, stage.pe).transpose(2, 0, 1, 3).reshape(parts * groups, -1)
     groups = stage.channels // stage.pe
-    if stage.kind == "depthwise":  # word: group of channels, part of the taps; in it channel by channel
+    if stage.kind == "depthwise":  # word: group of channels, part of the taps; in it tap by tap
         steps = stage.steps
-        return weights.reshape(steps, stage.simd, groups, stage.pe).transpose(2, 0, 3, 1).reshape(steps * groups, -1)
+        return weights.reshape(steps, stage.simd, groups, stage.pe).transpose(2, 0, 1, 3).reshape(steps * groups, -1)
     return weights.reshape(-1, stage.pe)  # global depthwise, word: pixel, group of channels
 
 
@@ -147,61 +144,77 @@ def _stream_names(node: FoldedStage) -> list[str]:
     return [variable.name for variable in _stream_variables(node)]
 
 
-def _line_memory(stage: Stage) -> tuple[int, int] | None:
-    """Words and values per word of a sliding window's lines."""
-    if stage.kind not in ("window", "depthwise"):
-        return None
-    return stage.width * stage.groups, (stage.kernel - 1) * stage.pe
-
-
-def _constants(stage: Stage) -> dict[str, int | bool]:
+def _constants(node: FoldedStage) -> dict[str, int | bool]:
+    stage, numbers = node.stage, node.get_attr("numbers")
     if stage.kind in ("add", "fork", "split", "join"):
         return {"iterations": stage.iterations}
+    constants = {"simd": stage.simd, "pe": stage.pe}
     if stage.kind == "matvec":
-        return {
-            "pixels": stage.out_pixels, "groups": stage.out_channels // stage.pe, "parts": stage.terms // stage.simd,
-            "simd": stage.simd, "pe": stage.pe, "mid_rise": stage.mid_rise,
+        groups, parts = stage.out_channels // stage.pe, stage.terms // stage.simd
+        constants |= {"pixels": stage.out_pixels, "groups": groups, "parts": parts}
+    elif stage.kind == "global_depthwise":
+        constants |= {"pixels": stage.pixels, "groups": stage.groups}
+    else:
+        constants |= {
+            "height": stage.height, "width": stage.width, "groups": stage.groups, "out_width": stage.out_width,
+            "row_beats": stage.width * stage.groups, "kernel": stage.kernel, "stride": stage.stride,
+            "padding": stage.padding, "steps": stage.steps, "iterations": stage.iterations,
         }  # fmt: skip
-    if stage.kind == "global_depthwise":
-        return {"pixels": stage.pixels, "groups": stage.groups, "pe": stage.pe, "mid_rise": stage.mid_rise}
-    window = {
-        "height": stage.height, "width": stage.width, "groups": stage.groups, "out_width": stage.out_width,
-        "kernel": stage.kernel, "stride": stage.stride, "padding": stage.padding, "steps": stage.steps,
-        "simd": stage.simd, "pe": stage.pe, "iterations": stage.iterations,
-    }  # fmt: skip
-    return window if stage.kind == "window" else window | {"mid_rise": stage.mid_rise}
+    constants |= _ends(node)
+    return constants if numbers is None else constants | {"mid_rise": stage.mid_rise}
+
+
+def _ends(node: FoldedStage) -> dict[str, int | bool]:
+    """How values are requantised on the way in and out: digits to add (`up`) or to drop."""
+    values, numbers = node.get_attr("value_types"), node.get_attr("numbers")
+    arrives = node.get_input_variable().type.precision
+    up, drop = _digits(_step(arrives), _step(values.arrives))
+    requantises = (up, drop) != (0, 0) or arrives.width != values.arrives.width
+    constants = {"requantises": requantises, "input_bits": values.arrives.width, "input_up": up, "input_drop": drop}
+    if numbers is None:
+        return constants
+    slope_digits = numbers.slope_type.width - numbers.slope_type.integer if numbers.slope_type else 0
+    up, drop = _digits(numbers.result.integer - numbers.result.width - slope_digits, _step(values.leaves))
+    constants |= {"slope_digits": slope_digits, "output_bits": values.leaves.width}
+    return constants | {"output_up": up, "output_drop": drop}
+
+
+def _step(precision: PrecisionType) -> int:
+    """Exponent of a type's least significant bit."""
+    return precision.integer - precision.width
+
+
+def _digits(exponent: int, wanted: int) -> tuple[int, int]:
+    """Binary digits to add and to drop on the way from steps of 2**exponent to steps of 2**wanted."""
+    return max(0, exponent - wanted), max(0, wanted - exponent)
 
 
 def _types(node: FoldedStage, tables: list[Table]) -> dict[str, str]:
     """The types that a kernel takes from its configuration."""
-    stage, numbers = node.stage, node.get_attr("numbers")
+    stage, numbers, ends = node.stage, node.get_attr("numbers"), _constants(node)
     if stage.kind in ("add", "fork", "split", "join"):
         return {}
-    types = {"arrives_t": _fixed_cpp(node.get_attr("value_types").arrives), "input_t": f"ap_int<{stage.input_bits}>"}
+    widths = {"arrives_t": stage.stream_bits + ends["input_up"] + 1, "input_t": stage.input_bits}
     if numbers is None:
-        return types
+        return _integers(widths)
     simd = stage.simd if stage.kind == "matvec" else 1
-    types |= {
-        "weight_t": f"ap_int<{stage.weight_bits}>",
-        "dot_t": f"ap_int<{product_field(stage.weight_bits, stage.input_bits, simd)}>",
-        "sum_t": f"ap_int<{stage.accumulator_bits}>",
-        "result_t": _plain_fixed(numbers.result),
-        "multiplier_t": _multiplier(stage),
+    slope = max(ends["slope_digits"], stage.slope_bits)
+    offset = stage.offset_bits + ends["output_drop"] if numbers.offset is not None else 0
+    widths |= {
+        "weight_t": stage.weight_bits,
+        "dot_t": product_field(stage.weight_bits, stage.input_bits, simd),
+        "sum_t": stage.accumulator_bits,
+        "result_t": stage.result_bits,
+        "wide_t": max(stage.result_bits + slope + ends["output_up"], offset) + 2,  # a difference, and its rounding
     }
     if numbers.slope is not None:
-        types["slope_t"] = _plain_fixed(numbers.slope_type)
-    if numbers.offset is not None:
-        types["offset_t"] = _plain_fixed(numbers.offset_type)
-    return types | {table.type: f"FOLDED_ROM_{'' if table.signed else 'U'}INT({table.bits})" for table in tables}
+        widths["slope_t"] = stage.slope_bits
+    roms = {table.type: f"FOLDED_ROM_{'' if table.signed else 'U'}INT({table.bits})" for table in tables}
+    return _integers(widths) | {"multiplier_t": _multiplier(stage)} | roms
 
 
-def _fixed_cpp(precision: PrecisionType) -> str:
-    """The `ap_fixed` of an hls4ml type; hls4ml converts a type in place, so a copy."""
-    return APTypeConverter().convert(copy(precision)).definition_cpp()
-
-
-def _plain_fixed(fixed: FixedType) -> str:
-    return f"ap_fixed<{fixed.width},{fixed.integer}>"
+def _integers(widths: dict[str, int]) -> dict[str, str]:
+    return {name: f"FOLDED_INT({width})" for name, width in widths.items()}
 
 
 def _multiplier(stage: Stage) -> str:
@@ -212,10 +225,11 @@ def _multiplier(stage: Stage) -> str:
     return f"folded::shared_dsp<{stage.lanes_per_dsp}, {stage.field_bits}>"
 
 
-def _pragmas(stage: Stage, tables: list[Table], lines: tuple[int, int] | None, tool: str) -> Iterator[str]:
+def _pragmas(stage: Stage, tables: list[Table], tool: str) -> Iterator[str]:
     """Words as wide as a row, in the memory that was asked for."""
-    if lines:
+    if stage.kind in ("window", "depthwise"):
         yield "ARRAY_RESHAPE variable=lines complete dim=2"
+        yield "ARRAY_RESHAPE variable=columns complete dim=2"
         yield from storage("lines", "ram_s2p", stage.line_memory, tool)
     for table in tables:
         yield f"ARRAY_RESHAPE variable={table.name} complete dim=2"

@@ -20,7 +20,14 @@ from qmfn.hls.types import INPUT_TYPE, FixedType, LayerTypes, layer_types
 from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.mobilefacenet import INPUT, LayerSpec
 
-STOCK_ONLY = ("strategy", "precision.weight", "precision.bias", "precision.slope", "precision.accum", "precision.result")
+STOCK_ONLY = (
+    "strategy",
+    "precision.weight",
+    "precision.bias",
+    "precision.slope",
+    "precision.accum",
+    "precision.result",
+)
 """Settings of a layer that stock hls4ml has and folded stages have not: their widths follow from the weights."""
 
 

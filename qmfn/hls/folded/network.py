@@ -61,7 +61,9 @@ def fixed_type(node: Layer, precision: Any) -> FixedType:
         UserError: it is not signed fixed point.
     """
     if not getattr(precision, "signed", False) or not hasattr(precision, "width"):
-        raise UserError(f"{node.name}: has the type {precision}; the folded backend takes signed fixed-point types only.")
+        raise UserError(
+            f"{node.name}: has the type {precision}; the folded backend takes signed fixed-point types only."
+        )
     return FixedType(precision.width, precision.integer)
 
 
@@ -210,7 +212,11 @@ def _exact_values(node: Layer, name: str) -> np.ndarray:
     """A layer's constants, which their type must hold: the kernels take values, not types."""
     values, precision = np.asarray(node.weights[name].data), node.weights[name].type.precision
     needed = type_of_values(values)
-    if hasattr(precision, "integer") and values.any() and not FixedType(precision.width, precision.integer).holds(needed):
+    if (
+        hasattr(precision, "integer")
+        and values.any()
+        and not FixedType(precision.width, precision.integer).holds(needed)
+    ):
         raise UserError(f"{node.name}: its {name} values need {needed}, but their type is {precision}.")
     return values
 

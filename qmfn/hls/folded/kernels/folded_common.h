@@ -1,26 +1,17 @@
 #ifndef FOLDED_COMMON_H_
 #define FOLDED_COMMON_H_
 
-// What the folded kernels share: integers behind fixed-point values, the end of a sum, multipliers.
+// What the folded kernels share: integers, the way into a kernel and out of it, multipliers.
 //
-// A kernel is one flat loop, pipelined at II = 1. It takes and gives streams of beats, nnet::array<T, lanes>. Its CONFIG
-// has the sizes as constants, named as in qmfn/dataflow/stages.py, and the types of integers. Storage pragmas stand in
-// the generated stage function, where the memories are declared.
+// A kernel is one flat loop, pipelined at II = 1. It takes and gives streams of beats, nnet::array<T, lanes>, and works on
+// the integers behind the fixed-point values. Its CONFIG has the sizes as constants, named as in
+// qmfn/dataflow/stages.py, and the types of integers. Storage pragmas stand in the generated stage function, where the
+// memories are declared.
 
 #include "ap_fixed.h"
 #include "ap_int.h"
 #include "hls_stream.h"
 #include "nnet_utils/nnet_types.h"
-
-// An integer of a read-only memory. Compilers for C-simulation get built-in integers, which they initialise at once
-// (a million constructors take minutes); the numbers are the same.
-#ifdef __SYNTHESIS__
-#define FOLDED_ROM_INT(bits) ap_int<bits>
-#define FOLDED_ROM_UINT(bits) ap_uint<bits>
-#else
-#define FOLDED_ROM_INT(bits) folded::rom_int<((bits) > 8) + ((bits) > 16)>::type
-#define FOLDED_ROM_UINT(bits) FOLDED_ROM_INT((bits) + 1)
-#endif
 
 // One iteration of a kernel's loop. The verification mode counts them (qmfn/hls/folded/verification).
 #ifndef FOLDED_ITERATION
@@ -29,20 +20,45 @@
 
 namespace folded {
 
-template <int bytes_log2> struct rom_int;
-template <> struct rom_int<0> { typedef signed char type; };
-template <> struct rom_int<1> { typedef short type; };
-template <> struct rom_int<2> { typedef int type; };
+template <int bytes_log2> struct built_in;
+template <> struct built_in<0> { typedef signed char type; };
+template <> struct built_in<1> { typedef short type; };
+template <> struct built_in<2> { typedef int type; };
+template <> struct built_in<3> { typedef long long type; };
 
-// The integer that a fixed-point value is, in steps of its least significant bit.
+} // namespace folded
+
+// FOLDED_INT: a signed integer. For hardware, and for C-simulation against the reference types, exactly as wide as it is
+// said to be; the fast types take the next built-in one, which compilers vectorise.
+// FOLDED_ROM_INT, FOLDED_ROM_UINT: an integer of a read-only memory. No C-simulation has patience for a million
+// constructors.
 #ifdef QMFN_CSIM_AP_FIXED_H_
-template <class T> inline ap_int<T::width> integer(const T &value) { return value.template slc<T::width>(0); }
+#define FOLDED_INT(bits) folded::built_in<2 + ((bits) > 32)>::type
+#else
+#define FOLDED_INT(bits) ap_int<bits>
+#endif
+#ifdef __SYNTHESIS__
+#define FOLDED_ROM_INT(bits) ap_int<bits>
+#define FOLDED_ROM_UINT(bits) ap_uint<bits>
+#else
+#define FOLDED_ROM_INT(bits) folded::built_in<((bits) > 8) + ((bits) > 16)>::type
+#define FOLDED_ROM_UINT(bits) FOLDED_ROM_INT((bits) + 1)
+#endif
 
-template <class T> inline T from_integer(const ap_int<T::width> &number) {
+namespace folded {
+
+// The integer that a fixed-point value is, in steps of its least significant bit; and back.
+#ifdef QMFN_CSIM_AP_FIXED_H_
+template <class T> inline int integer(const T &value) { return value.template slc<T::width>(0).to_int(); }
+
+template <class T> inline T from_integer(int number) {
     T value;
-    value.set_slc(0, number);
+    value.set_slc(0, ac_int<T::width, true>(number));
     return value;
 }
+
+// A built-in product is as wide as its factors: widen one first.
+template <class wide_T, class T> inline wide_T widened(const T &number) { return number; }
 #else
 template <class T> inline ap_int<T::width> integer(const T &value) {
     #pragma HLS INLINE
@@ -57,45 +73,87 @@ template <class T> inline T from_integer(const ap_int<T::width> &number) {
     value.range(T::width - 1, 0) = number.range(T::width - 1, 0);
     return value;
 }
+
+template <class wide_T, class T> inline const T &widened(const T &number) {
+    #pragma HLS INLINE
+    return number;
+}
 #endif
 
-// A sum of products -> the layer's result: bias added in the channel's own steps, then shifted to the layer's grid.
-template <class CONFIG, class sum_T>
-inline typename CONFIG::result_t biased(const sum_T &sum, const typename CONFIG::shift_rom_t &shift,
+// Drop binary digits, rounding half to even, and saturate to `bits` bits: what an assignment to an ap_fixed with
+// AP_RND_CONV and AP_SAT does. number_T has room for one bit more than the number.
+template <unsigned bits, unsigned drop, class number_T> inline number_T requantise(const number_T &number) {
+    #pragma HLS INLINE
+    number_T rounded = number;
+    if (drop > 0) {
+        const number_T odd = (number >> drop) & 1;
+        rounded = (number + ((number_T(1) << (drop > 0 ? drop - 1 : 0)) - 1) + odd) >> drop;
+    }
+    const number_T largest = (number_T(1) << (bits - 1)) - 1, smallest = -largest - 1;
+    return rounded > largest ? largest : rounded < smallest ? smallest : rounded;
+}
+
+// A value as it arrives -> the integer that the kernel works on, requantised where the layer does so.
+template <class CONFIG, class value_T> inline typename CONFIG::input_t arrived(const value_T &value) {
+    #pragma HLS INLINE
+    if (!CONFIG::requantises)
+        return integer(value);
+    const typename CONFIG::arrives_t number = integer(value);
+    return requantise<CONFIG::input_bits, CONFIG::input_drop>(typename CONFIG::arrives_t(number << CONFIG::input_up));
+}
+
+// A sum of products with its bias, in the channel's own step, shifted to the layer's grid.
+template <class CONFIG>
+inline typename CONFIG::result_t biased(const typename CONFIG::sum_t &sum, const typename CONFIG::shift_rom_t &shift,
                                         const typename CONFIG::bias_rom_t &bias) {
     #pragma HLS INLINE
-    const ap_int<CONFIG::result_t::width> number = sum + bias;
-    return from_integer<typename CONFIG::result_t>(number << shift);
+    const typename CONFIG::result_t number = sum + bias;
+    return number << shift;
 }
 
-// The end of a linear layer. The assignment to out_T rounds half to even and saturates, here and below.
-template <class CONFIG, class out_T, class sum_T>
-inline out_T finish(const sum_T &sum, const typename CONFIG::shift_rom_t &shift, const typename CONFIG::bias_rom_t &bias) {
+// A number on the grid of slope times result -> the value that leaves.
+template <class CONFIG, class out_T> inline out_T leaving(const typename CONFIG::wide_t &number) {
     #pragma HLS INLINE
-    return biased<CONFIG>(sum, shift, bias);
+    return from_integer<out_T>(requantise<CONFIG::output_bits, CONFIG::output_drop>(number));
 }
 
-// With PReLU.
-template <class CONFIG, class out_T, class sum_T>
-inline out_T finish(const sum_T &sum, const typename CONFIG::shift_rom_t &shift, const typename CONFIG::bias_rom_t &bias,
-                    const typename CONFIG::slope_rom_t &slope) {
+// The end of a linear layer.
+template <class CONFIG, class out_T>
+inline out_T finish(const typename CONFIG::sum_t &sum, const typename CONFIG::shift_rom_t &shift,
+                    const typename CONFIG::bias_rom_t &bias) {
     #pragma HLS INLINE
-    const typename CONFIG::result_t x = biased<CONFIG>(sum, shift, bias);
+    const typename CONFIG::wide_t number = biased<CONFIG>(sum, shift, bias);
+    return leaving<CONFIG, out_T>(number << CONFIG::output_up);
+}
+
+// PReLU: x where x is not negative, slope * x where it is; `slope_digits` of the slope stand behind the binary point.
+template <class CONFIG>
+inline typename CONFIG::wide_t prelu(const typename CONFIG::result_t &x, const typename CONFIG::slope_rom_t &slope) {
+    #pragma HLS INLINE
+    const typename CONFIG::slope_t factor = slope;
+    const typename CONFIG::wide_t wide = x;
     if (x >= 0)
-        return x;
-    return x * from_integer<typename CONFIG::slope_t>(slope);
+        return wide << CONFIG::slope_digits;
+    return widened<typename CONFIG::wide_t>(x) * factor;
 }
 
-// With PReLU and an offset behind it.
-template <class CONFIG, class out_T, class sum_T>
-inline out_T finish(const sum_T &sum, const typename CONFIG::shift_rom_t &shift, const typename CONFIG::bias_rom_t &bias,
-                    const typename CONFIG::slope_rom_t &slope, const typename CONFIG::offset_rom_t &offset) {
+// The end of a layer with PReLU.
+template <class CONFIG, class out_T>
+inline out_T finish(const typename CONFIG::sum_t &sum, const typename CONFIG::shift_rom_t &shift,
+                    const typename CONFIG::bias_rom_t &bias, const typename CONFIG::slope_rom_t &slope) {
     #pragma HLS INLINE
-    const typename CONFIG::result_t x = biased<CONFIG>(sum, shift, bias);
-    const typename CONFIG::offset_t minus = from_integer<typename CONFIG::offset_t>(offset);
-    if (x >= 0)
-        return x - minus;
-    return x * from_integer<typename CONFIG::slope_t>(slope) - minus;
+    return leaving<CONFIG, out_T>(prelu<CONFIG>(biased<CONFIG>(sum, shift, bias), slope) << CONFIG::output_up);
+}
+
+// With an offset behind the PReLU, in steps of the output.
+template <class CONFIG, class out_T>
+inline out_T finish(const typename CONFIG::sum_t &sum, const typename CONFIG::shift_rom_t &shift,
+                    const typename CONFIG::bias_rom_t &bias, const typename CONFIG::slope_rom_t &slope,
+                    const typename CONFIG::offset_rom_t &offset) {
+    #pragma HLS INLINE
+    const typename CONFIG::wide_t wide = offset;
+    return leaving<CONFIG, out_T>((prelu<CONFIG>(biased<CONFIG>(sum, shift, bias), slope) << CONFIG::output_up) -
+                                  (wide << CONFIG::output_drop));
 }
 
 // A multiplication, in fabric or in a DSP; CONFIG::multiplier_t says which.
@@ -104,7 +162,7 @@ struct in_dsp {};
 
 template <class product_T, class a_T, class b_T> inline product_T multiply(const a_T &a, const b_T &b, in_fabric) {
     #pragma HLS INLINE
-    const product_T product = a * b;
+    const product_T product = widened<product_T>(a) * b;
 #ifdef FOLDED_VIVADO_HLS
     #pragma HLS RESOURCE variable=product core=Mul_LUT
 #else
@@ -115,7 +173,7 @@ template <class product_T, class a_T, class b_T> inline product_T multiply(const
 
 template <class product_T, class a_T, class b_T> inline product_T multiply(const a_T &a, const b_T &b, in_dsp) {
     #pragma HLS INLINE
-    const product_T product = a * b;
+    const product_T product = widened<product_T>(a) * b;
 #ifdef FOLDED_VIVADO_HLS
     #pragma HLS RESOURCE variable=product core=DSP48
 #else

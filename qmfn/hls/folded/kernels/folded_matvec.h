@@ -12,7 +12,7 @@ namespace folded {
 // Rates: reads a beat of `simd` values in the first group's iterations, and keeps the pixel; writes a beat of `pe`
 // values with the last part. Iterations per frame: pixels * groups * parts.
 //
-// `weights` has one word per group and part, output by output. `per_output` are shift, bias and, behind them, slope and
+// `weights` has one word per group and part. `per_output` are shift, bias and, behind them, slope and
 // offset where the layer has these, each [groups][pe].
 template <class CONFIG, class data_T, class res_T, class... tables>
 void matvec(hls::stream<data_T> &data, hls::stream<res_T> &res,
@@ -24,7 +24,6 @@ void matvec(hls::stream<data_T> &data, hls::stream<res_T> &res,
     #pragma HLS ARRAY_PARTITION variable=sums complete
 
     unsigned part = 0, group = 0;
-MatVec:
     for (unsigned i = 0; i < CONFIG::pixels * CONFIG::groups * CONFIG::parts; i++) {
         #pragma HLS PIPELINE II=1
         FOLDED_ITERATION
@@ -35,7 +34,7 @@ MatVec:
             const data_T beat = data.read();
             for (unsigned s = 0; s < CONFIG::simd; s++) {
                 #pragma HLS UNROLL
-                x[s] = integer(typename CONFIG::arrives_t(beat[s]));
+                x[s] = arrived<CONFIG>(beat[s]);
                 pixel[part][s] = x[s];
             }
         } else {

@@ -5,7 +5,8 @@
 
 namespace folded {
 
-// Sums of `simd` products, one for each of `pe` outputs, all of the same `x`. CONFIG::multiplier_t picks one of three.
+// Sums of `simd` products, one for each of `pe` outputs, all of the same `x`; a word of weights is ordered term by term,
+// in a term output by output. CONFIG::multiplier_t picks one of two ways.
 
 // A multiplier per product, in fabric or in a DSP.
 template <class CONFIG, class multiplier>
@@ -14,19 +15,22 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
     #pragma HLS INLINE
     for (unsigned p = 0; p < CONFIG::pe; p++) {
         #pragma HLS UNROLL
-        typename CONFIG::dot_t dot = 0;
-        for (unsigned s = 0; s < CONFIG::simd; s++) {
+        dots[p] = 0;
+    }
+    for (unsigned s = 0; s < CONFIG::simd; s++) {
+        #pragma HLS UNROLL
+        for (unsigned p = 0; p < CONFIG::pe; p++) {
             #pragma HLS UNROLL
-            const typename CONFIG::weight_t weight = weights[p * CONFIG::simd + s];
-            dot += multiply<typename CONFIG::dot_t>(weight, x[s], where);
+            const typename CONFIG::weight_t weight = weights[s * CONFIG::pe + p];
+            dots[p] += multiply<typename CONFIG::dot_t>(weight, x[s], where);
         }
-        dots[p] = dot;
     }
 }
 
 // `lanes` outputs share a DSP48E2: their weights stand side by side in its 27-bit port, `field` bits apart, and every
-// field of the product is one output's product. A field holds the sum of `simd` products (qmfn.hls.folded.numbers proves
-// it), so the fields are told apart once, after the sum: what a lower field borrowed from the next is given back.
+// field of the product is one output's product. A field holds the sum of `simd` products (qmfn.dataflow.build,
+// product_field), so the fields are told apart once, behind the sum: what a lower field borrowed from the next is given
+// back.
 template <unsigned lanes_, unsigned field_> struct shared_dsp {
     static const unsigned lanes = lanes_;
     static const unsigned field = field_;
@@ -44,7 +48,7 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
             ap_int<27> packed = 0;
             for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
                 #pragma HLS UNROLL
-                const ap_int<27> weight = weights[(first + lane) * CONFIG::simd + s];
+                const ap_int<27> weight = weights[s * CONFIG::pe + first + lane];
                 packed += weight << (lane * field);
             }
             packed_dots += multiply<ap_int<lanes * field> >(packed, x[s], in_dsp());
@@ -58,7 +62,8 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
     }
 }
 
-// Mid-rise weights are odd, 2 * stored + 1: their products are twice those of the stored part plus x itself.
+// The products of one word of weights, added to the sums of `pe` outputs. Mid-rise weights are odd, 2 * stored + 1: their
+// products are twice those of the stored part plus x itself.
 template <class CONFIG>
 inline void add_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x, bool first,
                          typename CONFIG::sum_t *sums) {
@@ -74,18 +79,18 @@ inline void add_products(const typename CONFIG::weight_rom_t *weights, const typ
     }
     for (unsigned p = 0; p < CONFIG::pe; p++) {
         #pragma HLS UNROLL
-        const typename CONFIG::sum_t before = first ? typename CONFIG::sum_t(0) : sums[p];
-        sums[p] = before + (CONFIG::mid_rise ? typename CONFIG::sum_t(2 * dots[p] + ones) : typename CONFIG::sum_t(dots[p]));
+        const typename CONFIG::sum_t before = first ? typename CONFIG::sum_t(0) : sums[p], dot = dots[p];
+        sums[p] = CONFIG::mid_rise ? typename CONFIG::sum_t(before + (dot << 1) + ones) : typename CONFIG::sum_t(before + dot);
     }
 }
 
-// One product for each of `pe` channels, each of its own x: depthwise convolutions.
+// One product of a channel with its own x: depthwise convolutions.
 template <class CONFIG>
-inline typename CONFIG::sum_t product(const typename CONFIG::weight_rom_t &weight, const typename CONFIG::input_t &x) {
+inline typename CONFIG::sum_t product(const typename CONFIG::weight_rom_t &stored, const typename CONFIG::input_t &x) {
     #pragma HLS INLINE
-    const typename CONFIG::weight_t stored = weight;
-    const typename CONFIG::dot_t found = multiply<typename CONFIG::dot_t>(stored, x, typename CONFIG::multiplier_t());
-    return CONFIG::mid_rise ? typename CONFIG::sum_t(2 * found + x) : typename CONFIG::sum_t(found);
+    const typename CONFIG::weight_t weight = stored;
+    const typename CONFIG::sum_t found = multiply<typename CONFIG::dot_t>(weight, x, typename CONFIG::multiplier_t());
+    return CONFIG::mid_rise ? typename CONFIG::sum_t((found << 1) + x) : found;
 }
 
 } // namespace folded

@@ -8,7 +8,6 @@ namespace folded {
 // Residual add: exact sum, requantised by its assignment. One beat from each input and one out per iteration.
 template <class CONFIG, class a_T, class b_T, class res_T>
 void add(hls::stream<a_T> &a, hls::stream<b_T> &b, hls::stream<res_T> &res) {
-Add:
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
         #pragma HLS PIPELINE II=1
         FOLDED_ITERATION
@@ -26,7 +25,6 @@ Add:
 // One stream for two readers. One beat per iteration.
 template <class CONFIG, class data_T>
 void fork(hls::stream<data_T> &data, hls::stream<data_T> &first, hls::stream<data_T> &second) {
-Fork:
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
         #pragma HLS PIPELINE II=1
         FOLDED_ITERATION
@@ -40,7 +38,6 @@ Fork:
 template <class CONFIG, class data_T, class res_T> void split(hls::stream<data_T> &data, hls::stream<res_T> &res) {
     data_T wide;
     unsigned part = 0;
-Split:
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
         #pragma HLS PIPELINE II=1
         FOLDED_ITERATION
@@ -64,7 +61,6 @@ Split:
 template <class CONFIG, class data_T, class res_T> void join(hls::stream<data_T> &data, hls::stream<res_T> &res) {
     res_T wide;
     unsigned part = 0;
-Join:
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
         #pragma HLS PIPELINE II=1
         FOLDED_ITERATION

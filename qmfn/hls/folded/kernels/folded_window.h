@@ -1,7 +1,6 @@
 #ifndef FOLDED_WINDOW_H_
 #define FOLDED_WINDOW_H_
 
-#include "ap_shift_reg.h"
 #include "folded_common.h"
 
 namespace folded {
@@ -10,12 +9,14 @@ namespace folded {
 //
 // Pixels pass in raster order, and behind the image come as many positions as the window lags behind (padding). The tap
 // in row r, column c is the pixel that came (k-1-r) rows and (k-1-c) positions before the newest, without regard to the
-// image's edges; taps beyond an edge are zeros (`tap`). Rows are kept in `lines`, an addressed memory with one word of k-1
-// rows for each of the width * groups beats of a row; columns in shift registers of `groups` beats.
+// image's edges; taps beyond an edge are zeros (`is_inside`). Two addressed memories keep what came before: `lines` has a word
+// with the last k-1 rows for each of the row_beats = width * groups beats of a row, `columns` a word with the last k-1
+// columns of the window for each of the `groups` beats of a pixel.
 template <class CONFIG> struct sliding_window {
-    static const unsigned row_beats = CONFIG::width * CONFIG::groups;
-    static const unsigned kept_values = (CONFIG::kernel - 1) * CONFIG::pe;
-    typedef nnet::array<typename CONFIG::input_t, CONFIG::kernel * CONFIG::pe> column_t;
+    static const unsigned column = CONFIG::kernel * CONFIG::pe;
+    typedef typename CONFIG::input_t columns_t[CONFIG::groups][(CONFIG::kernel - 1) * column];
+    typedef typename CONFIG::input_t lines_t[CONFIG::row_beats][(CONFIG::kernel - 1) * CONFIG::pe];
+    typedef typename CONFIG::input_t taps_t[CONFIG::kernel * column];
 };
 
 // Where the loop stands: position, group of channels, step of an output; which output is due, and at which position.
@@ -38,7 +39,7 @@ template <class CONFIG> struct window_counters {
             return;
         }
         step = 0;
-        line = line < sliding_window<CONFIG>::row_beats - 1 ? line + 1 : 0;
+        line = line < CONFIG::row_beats - 1 ? line + 1 : 0;
         if (group < CONFIG::groups - 1) {
             group++;
             return;
@@ -71,47 +72,53 @@ inline void read_pixel(hls::stream<data_T> &data, bool there, typename CONFIG::i
         beat = data.read();
     for (unsigned p = 0; p < CONFIG::pe; p++) {
         #pragma HLS UNROLL
-        newest[p] = there ? integer(typename CONFIG::arrives_t(beat[p])) : typename CONFIG::input_t(0);
+        newest[p] = there ? arrived<CONFIG>(beat[p]) : typename CONFIG::input_t(0);
     }
 }
 
-// Move the window on by one beat.
-template <class CONFIG, class registers_T>
-inline void slide(const typename CONFIG::input_t newest[CONFIG::pe], unsigned line,
-                  typename CONFIG::input_t lines[][sliding_window<CONFIG>::kept_values],
-                  registers_T columns[CONFIG::kernel - 1],
-                  typename sliding_window<CONFIG>::column_t window[CONFIG::kernel]) {
-    #pragma HLS INLINE
-    const unsigned kept = sliding_window<CONFIG>::kept_values;
-    typename sliding_window<CONFIG>::column_t column;
-    for (unsigned i = 0; i < kept; i++) {
-        #pragma HLS UNROLL
-        column[i] = lines[line][i];
-    }
-    for (unsigned p = 0; p < CONFIG::pe; p++) {
-        #pragma HLS UNROLL
-        column[kept + p] = newest[p];
-    }
-    for (unsigned i = 0; i < kept; i++) {
-        #pragma HLS UNROLL
-        lines[line][i] = column[i + CONFIG::pe];
-    }
-    window[CONFIG::kernel - 1] = column;
-    for (unsigned c = CONFIG::kernel - 1; c > 0; c--) {
-        #pragma HLS UNROLL
-        window[c - 1] = columns[c - 1].shift(window[c], CONFIG::groups - 1);
-    }
-}
-
-// The tap in row r, column c of the window for the output that is due; zero beyond the image.
+// Move the window on by one beat: `taps` column by column, in a column row by row.
 template <class CONFIG>
-inline typename CONFIG::input_t tap(const typename sliding_window<CONFIG>::column_t window[CONFIG::kernel],
-                                    const window_counters<CONFIG> &at, unsigned r, unsigned c, unsigned p) {
+inline void slide(const typename CONFIG::input_t newest[CONFIG::pe], unsigned line, unsigned group,
+                  typename sliding_window<CONFIG>::lines_t lines, typename sliding_window<CONFIG>::columns_t columns,
+                  typename sliding_window<CONFIG>::taps_t taps) {
+    #pragma HLS INLINE
+    const unsigned column = sliding_window<CONFIG>::column;
+    const unsigned before = (CONFIG::kernel - 1) * column, above = (CONFIG::kernel - 1) * CONFIG::pe;
+    for (unsigned i = 0; i < before; i++) {
+        #pragma HLS UNROLL
+        taps[i] = columns[group][i];
+    }
+    for (unsigned i = 0; i < above; i++) {
+        #pragma HLS UNROLL
+        taps[before + i] = lines[line][i];
+    }
+    for (unsigned i = 0; i < CONFIG::pe; i++) {
+        #pragma HLS UNROLL
+        taps[before + above + i] = newest[i];
+    }
+    for (unsigned i = 0; i < above; i++) {
+        #pragma HLS UNROLL
+        lines[line][i] = taps[before + CONFIG::pe + i];
+    }
+    for (unsigned i = 0; i < before; i++) {
+        #pragma HLS UNROLL
+        columns[group][i] = taps[column + i];
+    }
+}
+
+// The tap in row r, column c of channel p.
+template <class CONFIG>
+inline typename CONFIG::input_t tap(const typename sliding_window<CONFIG>::taps_t taps, unsigned r, unsigned c, unsigned p) {
+    #pragma HLS INLINE
+    return taps[(c * CONFIG::kernel + r) * CONFIG::pe + p];
+}
+
+// Whether the tap in row r, column c of the output that is due lies in the image; beyond it are zeros.
+template <class CONFIG> inline bool is_inside(const window_counters<CONFIG> &at, unsigned r, unsigned c) {
     #pragma HLS INLINE
     const unsigned y = at.row * CONFIG::stride + r, x = at.column * CONFIG::stride + c; // in the padded image
-    const bool inside = y >= CONFIG::padding && y < CONFIG::height + CONFIG::padding && x >= CONFIG::padding &&
-                        x < CONFIG::width + CONFIG::padding;
-    return inside ? window[c][r * CONFIG::pe + p] : typename CONFIG::input_t(0);
+    return y >= CONFIG::padding && y < CONFIG::height + CONFIG::padding && x >= CONFIG::padding &&
+           x < CONFIG::width + CONFIG::padding;
 }
 
 // Sliding window in front of a matrix-vector unit: from pixels to windows.
@@ -122,33 +129,33 @@ inline typename CONFIG::input_t tap(const typename sliding_window<CONFIG>::colum
 // step of an output. Iterations per frame: groups * (positions - outputs + outputs * steps).
 template <class CONFIG, class data_T, class res_T>
 void window(hls::stream<data_T> &data, hls::stream<res_T> &res,
-            typename CONFIG::input_t lines[sliding_window<CONFIG>::row_beats][sliding_window<CONFIG>::kept_values]) {
-    ap_shift_reg<typename sliding_window<CONFIG>::column_t, CONFIG::groups> columns[CONFIG::kernel - 1];
-    #pragma HLS ARRAY_PARTITION variable=columns complete
-    typename sliding_window<CONFIG>::column_t window[CONFIG::kernel];
-    #pragma HLS ARRAY_PARTITION variable=window complete
+            typename sliding_window<CONFIG>::lines_t lines, typename sliding_window<CONFIG>::columns_t columns) {
+    typename sliding_window<CONFIG>::taps_t taps;
+    #pragma HLS ARRAY_PARTITION variable=taps complete
     window_counters<CONFIG> at;
 
-Window:
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
         #pragma HLS PIPELINE II=1
-        // A word of `lines` comes back after a whole row.
-        #pragma HLS DEPENDENCE variable=lines inter false
+        // A word comes back after a whole row of beats, or a whole pixel.
+        #pragma HLS DEPENDENCE variable=lines inter RAW distance=CONFIG::row_beats true
+        #pragma HLS DEPENDENCE variable=columns inter RAW distance=CONFIG::groups true
         FOLDED_ITERATION
 
         if (at.step == 0) {
             typename CONFIG::input_t newest[CONFIG::pe];
             #pragma HLS ARRAY_PARTITION variable=newest complete
             read_pixel<CONFIG>(data, at.position < CONFIG::height * CONFIG::width, newest);
-            slide<CONFIG>(newest, at.line, lines, columns, window);
+            slide<CONFIG>(newest, at.line, at.group, lines, columns, taps);
         }
         if (at.fires()) {
             res_T out;
             for (unsigned s = 0; s < CONFIG::simd; s++) {
                 #pragma HLS UNROLL
                 const unsigned term = at.step * CONFIG::simd + s, t = term / CONFIG::pe;
-                const typename CONFIG::input_t value =
-                    tap<CONFIG>(window, at, t / CONFIG::kernel, t % CONFIG::kernel, term % CONFIG::pe);
+                const unsigned r = t / CONFIG::kernel, c = t % CONFIG::kernel;
+                typename CONFIG::input_t value = 0;
+                if (is_inside<CONFIG>(at, r, c))
+                    value = tap<CONFIG>(taps, r, c, term % CONFIG::pe);
                 out[s] = from_integer<typename res_T::value_type>(value);
             }
             res.write(out);

@@ -1,0 +1,629 @@
+"""What a folded design needs and how fast it is: pure functions of its stages and streams.
+
+Takes a `Pipeline`, the depths of its FIFOs and a device; gives a `FoldedEstimate`: LUT, FF, DSP, BRAM_18K and URAM of
+every stage and FIFO with a band, cycles, frames per second. Cycles are exact (`Stage.iterations`). **Resources are
+estimated and were never compared with a vendor tool's result for these kernels**: no HLS run of them exists. They are
+what is left after Vivado's synthesis, counted from the structure that the kernels' C++ describes.
+
+Sources:
+
+- UG574 (UltraScale CLB): a LUT has 6 inputs, is a 64 x 1 ROM or RAM, a 32-bit or two 16-bit shift registers, a 4:1
+  multiplexer, one bit of an adder; 7 bits of a 64-deep RAM with two ports take 8 LUT; F7 and F8 join 4 LUT.
+- UG573: shapes of block RAM and UltraRAM (`memory`); UltraRAM has no initial content, so no weights.
+- UG579: one DSP48E2 multiplies 27 x 18 bits; PReLU's products go there by HLS's own rule (`arithmetic`).
+- FINN's `lut_estimation` (Blott et al. 2018, arXiv 1809.04570; Xilinx/finn `matrixvectoractivation_hls.py`): per output
+  SIMD * (2 * ceil((w + a) / 6) - 1) * (w + a) LUT of multipliers, (w + a) * (2 * SIMD - 1) of adders, all times 1.1,
+  plus 300; (weight words / 64) * width of a ROM in LUTs. Ours are the adders that such a unit consists of, 50 % to 80 %
+  of FINN's count; FINN's lies inside our band (a test compares).
+- FIFOs: `memory.vitis_fifo` (calibrated control, and when block RAM is used) and the shift registers that hold the data.
+
+Bands. LUT and FF: the 10-90 % band that the fitted formulas of stock layers have on held-out repositories, and the
+spread of Vivado's synthesis about its median (`coefficients.json`: `bands.resource`, `post_synthesis`), as independent
+factors: their logarithms are added in quadrature. These kernels are other ones, so the band is borrowed, not measured.
+DSP: the spread after synthesis. BRAM_18K: low, what synthesis leaves of a count; high, the shapes that HLS itself picks
+for ROMs. A design's band adds those of its stages, as if all erred in the same direction.
+
+The tables per output and a matrix-vector unit's pixel are counted in LUTs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from math import ceil, hypot, log
+from typing import Any
+
+from qmfn.dataflow.stages import Memory, Pipeline, Stage, Stream
+from qmfn.estimate.arithmetic import dsp_per_multiplication
+from qmfn.estimate.coefficients import Band, coefficients
+from qmfn.estimate.devices import Device
+from qmfn.estimate.memory import LUTRAM_BITS, lutram_luts, ramb18, uram, vitis_fifo, weight_rom_bram
+from qmfn.estimate.resources import RESOURCE_KINDS, Resources
+
+BUDGET = 0.8
+"""Share of a device that a design may fill and still be placed and routed at its clock."""
+
+COUNTER_BITS = 32
+"""The kernels count in `unsigned`; HLS does not narrow a counter that its own loop carries."""
+
+COUNTER_LUT = 2 * COUNTER_BITS
+"""An increment, and the comparison and choice that wrap it around."""
+
+CONTROL_LUT = 60
+"""States, handshakes and pipeline enables of a loop; with a matrix-vector unit's counters 252, FINN counts 300."""
+
+CONTROL_FF = 60
+
+COUNTERS = {
+    "window": 8, "matvec": 3, "depthwise": 8, "global_depthwise": 2, "add": 1, "fork": 1, "split": 2, "join": 2,
+}  # fmt: skip
+"""Loop counters of each kernel, the iteration's own included."""
+
+SHALLOW_WORDS = 16
+"""Depth assumed for a FIFO whose depth is not known yet, if no more than the smallest distributed RAM holds it."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Resources with a band; `low` and `high` are its 10 % and 90 % ends."""
+
+    low: Resources
+    expected: Resources
+    high: Resources
+
+    def __add__(self, other: Range) -> Range:
+        return Range(self.low + other.low, self.expected + other.expected, self.high + other.high)
+
+
+NOTHING = Range(Resources(), Resources(), Resources())
+
+
+@dataclass(frozen=True)
+class StageEstimate:
+    """One kernel; `cycles` per frame, exact."""
+
+    name: str
+    layer: str
+    kind: str
+    simd: int
+    pe: int
+    reuse_factor: int
+    multipliers: int
+    multiplier: str
+    cycles: int
+    input_bits: int
+    accumulator_bits: int
+    used: Range
+
+
+@dataclass(frozen=True)
+class FifoEstimate:
+    """One stream between two stages: `depth` beats of `width` bits."""
+
+    name: str
+    depth: int
+    width: int
+    used: Range
+
+    @property
+    def bits(self) -> int:
+        return self.depth * self.width
+
+
+@dataclass(frozen=True)
+class FoldedEstimate:
+    """Everything that is estimated about a folded design.
+
+    Attributes:
+        total: of all stages and FIFOs.
+        utilisation: share of the device at the bands' high ends, by resource; of a resource that the device lacks, the
+            count itself.
+        interval: cycles between two frames, those of the limiting stage; holds where no FIFO is too small.
+        latency_lower_bound: cycles from the first value in to the last one out that no FIFO depth can beat, the
+            registers of the kernels' pipelines left out.
+    """
+
+    device: Device
+    clock_period_ns: float
+    stages: tuple[StageEstimate, ...]
+    fifos: tuple[FifoEstimate, ...]
+    total: Range
+    utilisation: Mapping[str, float]
+    interval: int
+    limiting_stage: str
+    latency_lower_bound: int
+
+    @property
+    def frames_per_second(self) -> float:
+        return 1e9 / self.clock_period_ns / self.interval
+
+    @property
+    def fits_80_percent(self) -> bool:
+        """Whether the bands' high ends leave 20 % of every resource."""
+        return max(self.utilisation.values()) <= BUDGET
+
+    @property
+    def limiting_resource(self) -> str:
+        """The resource of which the largest share is used."""
+        return max(self.utilisation, key=self.utilisation.__getitem__)
+
+    @property
+    def fifo_bits(self) -> int:
+        return sum(fifo.bits for fifo in self.fifos)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        derived = ("frames_per_second", "fits_80_percent", "limiting_resource", "fifo_bits")
+        return asdict(self) | {name: getattr(self, name) for name in derived}
+
+    def report_sections(self) -> dict[str, dict[str, Any]]:
+        """The sections `estimate` and `fifo` of report.json, keyed as those of stock designs.
+
+        There is one count, that after synthesis, so `total` and `post_synthesis` say the same; layers are stages.
+        """
+        total = _by_kind(self.total)
+        estimate = {
+            "tool": "post-synthesis, counted from the kernels' structure",
+            "layers": [_report_row(stage) for stage in self.stages],
+            "total": asdict(self.total.expected),
+            "band": total,
+            "post_synthesis": {"expected": asdict(self.total.expected), "band": total},
+            "available": {kind: getattr(self.device, kind) for kind in RESOURCE_KINDS},
+            "share": {kind: _share(getattr(self.total.expected, kind), kind, self.device) for kind in RESOURCE_KINDS},
+            "share_high": dict(self.utilisation),
+            "fits": max(self.utilisation.values()) <= 1,
+            "interval_cycles": self.interval,
+            "latency_cycles": self.latency_lower_bound,
+            "frames_per_second": self.frames_per_second,
+            "bottleneck": self.limiting_stage,
+            "clock_mhz": 1000 / self.clock_period_ns,
+        }
+        return {"fifo": {"count": len(self.fifos), "bits": self.fifo_bits}, "estimate": estimate}
+
+
+def _by_kind(used: Range) -> dict[str, tuple[int, int]]:
+    return {kind: (getattr(used.low, kind), getattr(used.high, kind)) for kind in RESOURCE_KINDS}
+
+
+def _report_row(stage: StageEstimate) -> dict[str, Any]:
+    return {
+        "layer": stage.name,
+        "kind": stage.kind,
+        "reuse_factor": stage.reuse_factor if stage.multipliers else 0,
+        "multipliers": stage.multipliers,
+        "cycles": stage.cycles,
+        **asdict(stage.used.expected),
+        "activation_bits": stage.input_bits,
+        "accumulator_bits": stage.accumulator_bits,
+        "band": _by_kind(stage.used),
+    }
+
+
+def estimate_pipeline(
+    pipeline: Pipeline, depths: Mapping[str, int] | None, device: Device, clock_period_ns: float
+) -> FoldedEstimate:
+    """Estimate every stage and FIFO, and compare the sum with a device.
+
+    Args:
+        depths: FIFO depths by stream name (`qmfn.dataflow.fifos.size_fifos`); None: `assumed_depths`.
+    """
+    depths = assumed_depths(pipeline) if depths is None else depths
+    stages = tuple(_stage_row(stage) for stage in pipeline.stages)
+    fifos = tuple(
+        FifoEstimate(stream.name, depths[stream.name], stream.width, fifo_range(depths[stream.name], stream.width))
+        for stream in pipeline.inner_streams
+    )
+    total = sum((row.used for row in (*stages, *fifos)), start=NOTHING)
+    return FoldedEstimate(
+        device=device,
+        clock_period_ns=clock_period_ns,
+        stages=stages,
+        fifos=fifos,
+        total=total,
+        utilisation={kind: _share(getattr(total.high, kind), kind, device) for kind in RESOURCE_KINDS},
+        interval=pipeline.interval,
+        limiting_stage=pipeline.slowest.name,
+        latency_lower_bound=latency_lower_bound(pipeline),
+    )
+
+
+def _share(used: int, kind: str, device: Device) -> float:
+    return used / max(getattr(device, kind), 1)
+
+
+def _stage_row(stage: Stage) -> StageEstimate:
+    return StageEstimate(
+        name=stage.name,
+        layer=stage.layer,
+        kind=stage.kind,
+        simd=stage.simd,
+        pe=stage.pe,
+        reuse_factor=stage.reuse_factor,
+        multipliers=stage.multipliers,
+        multiplier=stage.multiplier,
+        cycles=stage.iterations,
+        input_bits=stage.input_bits,
+        accumulator_bits=stage.accumulator_bits,
+        used=stage_range(stage),
+    )
+
+
+def latency_lower_bound(pipeline: Pipeline) -> int:
+    """Cycles of one frame alone: every stage waits for its first beats, then needs all its iterations."""
+    ready: dict[str, int] = {}
+    ends = 0
+    for stage in pipeline.stages:
+        start = max((ready.get(name, 0) for name in stage.inputs), default=0)
+        first = start + iterations_before_output(stage) + 1
+        ready |= dict.fromkeys(stage.outputs, first)
+        ends = max(ends, start + stage.iterations)
+    return ends
+
+
+def iterations_before_output(stage: Stage) -> int:
+    """Iterations of a frame before the one that writes the first beat."""
+    if stage.kind == "matvec":
+        return stage.terms // stage.simd - 1
+    if stage.kind == "global_depthwise":
+        return (stage.pixels - 1) * stage.groups
+    if stage.kind == "join":
+        return stage.simd // stage.pe - 1
+    if stage.kind in ("window", "depthwise"):
+        reach = stage.kernel - 1 - stage.padding
+        last_step = stage.steps - 1 if stage.kind == "depthwise" else 0
+        return (reach * stage.width + reach) * stage.groups + last_step
+    return 0
+
+
+# --- Bands ------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def band_factors() -> dict[str, tuple[float, float]]:
+    """(low, high) on a count of LUT, FF, DSP; those of BRAM_18K are explained in this module's docstring."""
+    fitted = coefficients()
+    formulas, synthesis = fitted.bands["resource"], fitted.post_synthesis
+    factors = {kind: _independent(formulas[kind], synthesis[kind]) for kind in ("lut", "ff")}
+    relative = {kind: (synthesis[kind].low, synthesis[kind].high) for kind in ("dsp", "bram_18k")}
+    return factors | relative
+
+
+def _independent(formula: Band, synthesis: Band) -> tuple[float, float]:
+    """Two independent factors as one: logarithms in quadrature; synthesis relative to its own median."""
+    low, high = (
+        hypot(log(own), log(after / synthesis.median))
+        for own, after in ((formula.low, synthesis.low), (formula.high, synthesis.high))
+    )
+    return 2.718281828459045**-low, 2.718281828459045**high
+
+
+def _banded(counted: Resources, bram_high: int) -> Range:
+    factors = band_factors()
+
+    def end(index: int) -> dict[str, int]:
+        return {kind: round(getattr(counted, kind) * factors[kind][index]) for kind in ("lut", "ff", "dsp")}
+
+    low_bram = round(counted.bram_18k * factors["bram_18k"][0])
+    return Range(
+        Resources(**end(0), bram_18k=low_bram, uram=counted.uram),
+        counted,
+        Resources(**end(1), bram_18k=max(bram_high, counted.bram_18k), uram=counted.uram),
+    )
+
+
+# --- Stages -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Count:
+    """Part of a stage; `bram_high`: BRAM_18K at the high end. LUT and FF may be fractions."""
+
+    lut: float = 0
+    ff: float = 0
+    dsp: int = 0
+    bram: int = 0
+    bram_high: int = 0
+    uram: int = 0
+
+
+def stage_range(stage: Stage) -> Range:
+    """Resources of one stage with their band, its streams not included."""
+    parts = [_control(stage), *_PARTS[stage.kind](stage)]
+    counted = Resources(
+        lut=round(sum(part.lut for part in parts)),
+        ff=round(sum(part.ff for part in parts)),
+        dsp=sum(part.dsp for part in parts),
+        bram_18k=sum(part.bram for part in parts),
+        uram=sum(part.uram for part in parts),
+    )
+    return _banded(counted, sum(part.bram_high for part in parts))
+
+
+def _control(stage: Stage) -> _Count:
+    counters = COUNTERS[stage.kind]
+    return _Count(CONTROL_LUT + counters * COUNTER_LUT, CONTROL_FF + counters * COUNTER_BITS)
+
+
+def _matvec(stage: Stage) -> list[_Count]:
+    groups, parts = stage.out_channels // stage.pe, stage.terms // stage.simd
+    return [
+        _requantised(stage, stage.simd),
+        _pixel_memory(groups, parts, stage.simd * stage.input_bits),
+        _dot_products(stage),
+        _accumulators(stage),
+        _weights(stage),
+        _ends_of_sums(stage),
+        _tables(stage, groups),
+    ]
+
+
+def _depthwise(stage: Stage) -> list[_Count]:
+    product_bits = stage.weight_bits + stage.input_bits + stage.mid_rise
+    sums = stage.pe * (adder_tree_lut(stage.simd, product_bits) + stage.accumulator_bits)
+    return [
+        *_window_parts(stage, stage.pe * stage.simd),
+        _separate_products(stage),
+        _Count(sums, sums),
+        _weights(stage),
+        _ends_of_sums(stage),
+        _tables(stage, stage.groups),
+    ]
+
+
+def _global_depthwise(stage: Stage) -> list[_Count]:
+    sums = stage.pe * stage.accumulator_bits
+    return [
+        _requantised(stage, stage.pe),
+        _separate_products(stage),
+        _Count(sums + sums * shift_register_lut(stage.groups), sums),
+        _weights(stage),
+        _ends_of_sums(stage),
+        _tables(stage, stage.groups),
+    ]
+
+
+def _window(stage: Stage) -> list[_Count]:
+    return _window_parts(stage, stage.simd)
+
+
+def _window_parts(stage: Stage, taps_at_once: int) -> list[_Count]:
+    """Lines, columns, and for each tap that is looked at a multiplexer over the steps and zeros beyond the edges."""
+    column_bits = stage.kernel * stage.pe * stage.input_bits
+    columns = (stage.kernel - 1) * column_bits
+    inside = 2 * stage.kernel * COUNTER_BITS / 2  # two bits of a comparison with a constant per LUT
+    taps = taps_at_once * stage.input_bits
+    return [
+        _requantised(stage, stage.pe),
+        _memory(stage.line_memory, stage.width * stage.groups, (stage.kernel - 1) * stage.pe * stage.input_bits),
+        _Count(columns * shift_register_lut(stage.groups), stage.kernel * column_bits),
+        _Count(inside + taps * (multiplexer_lut(stage.steps) + 1), taps),
+    ]
+
+
+def _add(stage: Stage) -> list[_Count]:
+    bits = stage.input_bits + 1
+    return [_Count(stage.pe * (bits + requantise_lut(bits, stage.output_bits)), 2 * stage.pe * bits)]
+
+
+def _fork(stage: Stage) -> list[_Count]:
+    return [_Count(0, stage.pe * stage.input_bits)]
+
+
+def _split(stage: Stage) -> list[_Count]:
+    """A register that is loaded or shifted."""
+    bits = stage.pe * stage.input_bits
+    return [_Count(bits, bits)]
+
+
+def _join(stage: Stage) -> list[_Count]:
+    return [_Count(0, stage.simd * stage.input_bits)]
+
+
+_PARTS = {
+    "window": _window,
+    "matvec": _matvec,
+    "depthwise": _depthwise,
+    "global_depthwise": _global_depthwise,
+    "add": _add,
+    "fork": _fork,
+    "split": _split,
+    "join": _join,
+}
+
+
+def _requantised(stage: Stage, lanes: int) -> _Count:
+    """What arrives, on the grid and in the bits that are multiplied."""
+    each = requantise_lut(stage.stream_bits, stage.input_bits)
+    return _Count(lanes * each, lanes * stage.input_bits)
+
+
+def _pixel_memory(groups: int, parts: int, width: int) -> _Count:
+    """A matrix-vector unit keeps a pixel for all but the first group of outputs: LUT RAM and the choice before it."""
+    if groups == 1:
+        return _Count(0, width)
+    if parts == 1:
+        return _Count(width, 2 * width)
+    return _Count(width + lut_ram(parts, width), width)
+
+
+def _dot_products(stage: Stage) -> _Count:
+    """`pe` sums of `simd` products of the same x: multipliers in fabric, in DSPs, or in DSPs that lanes share."""
+    product_bits = stage.weight_bits + stage.input_bits
+    tree = adder_tree_lut(stage.simd, product_bits)
+    if stage.multiplier == "fabric":
+        each = stage.simd * multiplier_lut(stage.weight_bits, stage.input_bits)
+        registers = stage.simd * product_bits + tree / 2  # products, and every second level of the tree
+        return _Count(stage.pe * (each + tree), stage.pe * registers)
+    if stage.lanes_per_dsp == 1:
+        return _Count(stage.pe * tree, stage.pe * tree / 2, dsp=stage.simd * stage.pe)
+    groups = ceil(stage.pe / stage.lanes_per_dsp)
+    lanes, field = stage.lanes_per_dsp, stage.field_bits
+    packing = (lanes - 2) * field + stage.weight_bits + 1  # weights side by side, a negative one borrows from the next
+    sums = (stage.simd - 1) * lanes * field
+    apart = (lanes - 1) * field
+    lut = groups * (stage.simd * packing + sums + apart)
+    return _Count(lut, groups * (stage.simd * packing + sums / 2 + apart), dsp=groups * stage.simd)
+
+
+def _separate_products(stage: Stage) -> _Count:
+    """Products of a depthwise stage, each with its own x; a mid-rise weight adds x to twice its product."""
+    product_bits = stage.weight_bits + stage.input_bits
+    odd = product_bits + 1 if stage.mid_rise else 0
+    if stage.multiplier == "dsp":
+        return _Count(stage.multipliers * odd, stage.multipliers * odd, dsp=stage.multipliers)
+    each = multiplier_lut(stage.weight_bits, stage.input_bits)
+    return _Count(stage.multipliers * (each + odd), stage.multipliers * (product_bits + odd))
+
+
+def _accumulators(stage: Stage) -> _Count:
+    """A sum per output; mid-rise: a second adder for the sum of x, which all outputs share."""
+    sums = stage.pe * stage.accumulator_bits
+    if not stage.mid_rise:
+        return _Count(sums, sums)
+    ones = adder_tree_lut(stage.simd, stage.input_bits)
+    return _Count(2 * sums + ones, sums + ones / 2)
+
+
+def _ends_of_sums(stage: Stage) -> _Count:
+    """Per lane: bias adder, barrel shifter, PReLU (product, choice by sign), offset, rounding and saturation."""
+    result, slope = stage.result_bits, stage.slope_bits
+    bits = result + slope
+    lut = max(stage.accumulator_bits, stage.bias_bits) + 1 + result * ceil(stage.shift_bits / 2)
+    dsp = 0
+    if slope:
+        dsp = dsp_per_multiplication(result, slope)
+        lut += bits + (0 if dsp else multiplier_lut(result, slope))
+    lut += (bits if stage.offset_bits else 0) + requantise_lut(bits, stage.output_bits)
+    ff = 2 * result + bits + stage.output_bits
+    return _Count(stage.pe * lut, stage.pe * ff, dsp=stage.pe * dsp)
+
+
+def _tables(stage: Stage, groups: int) -> _Count:
+    """Shift, bias, slope and offset per output, one row per group; a single row is constants."""
+    width = stage.pe * (stage.shift_bits + stage.bias_bits + stage.slope_bits + stage.offset_bits)
+    return _Count(lut_rom(groups, width), width) if groups > 1 else _Count()
+
+
+def _weights(stage: Stage) -> _Count:
+    depth, width = stage.weight_words, stage.multipliers * stage.weight_bits
+    if depth == 1:
+        return _Count()
+    if stage.weights_memory == "lutram" or (stage.weights_memory == "auto" and depth * width <= LUTRAM_BITS):
+        return _Count(lut_rom(depth, width), width)
+    return _Count(bram=ramb18(depth, width), bram_high=weight_rom_bram(depth, width, pinned=True))
+
+
+def _memory(kind: Memory, depth: int, width: int) -> _Count:
+    """A RAM that is read and written in the same cycle; auto: HLS's rule, LUTs for small ones, else block RAM."""
+    if kind == "uram":
+        return _Count(uram=uram(depth, width))
+    if kind == "lutram" or (kind == "auto" and depth * width <= LUTRAM_BITS):
+        return _Count(lut_ram(depth, width), width)
+    return _Count(bram=ramb18(depth, width), bram_high=ramb18(depth, width))
+
+
+# --- Pieces -----------------------------------------------------------------------------------------------------------
+
+
+def multiplier_lut(a_bits: int, b_bits: int) -> int:
+    """LUT of a fabric multiplier: a row per bit of the narrower factor; a row adds one partial product, the first two."""
+    narrow, wide = sorted((a_bits, b_bits))
+    return wide if narrow == 1 else (narrow - 1) * (wide + 2)
+
+
+def adder_tree_lut(terms: int, bits: int) -> int:
+    """LUT of the sum of `terms` values of `bits` bits: one per bit of each adder, which grow by a bit per level."""
+    lut = 0
+    while terms > 1:
+        bits += 1
+        lut += terms // 2 * bits
+        terms = ceil(terms / 2)
+    return lut
+
+
+def requantise_lut(bits: int, to_bits: int) -> int:
+    """LUT of rounding half to even and saturating: increment, choice of the limits, what decides on either."""
+    return 0 if bits <= to_bits else 2 * to_bits + ceil(bits / 5) + 1
+
+
+def multiplexer_lut(inputs: int) -> int:
+    """LUT per bit of an n:1 multiplexer, 4 inputs per LUT; F7 and F8 join up to 16."""
+    return 0 if inputs == 1 else ceil(inputs / 4)
+
+
+def shift_register_lut(length: int) -> float:
+    """LUT per bit; a single word is a plain register, up to 16 words two bits share a LUT."""
+    if length == 1:
+        return 0
+    return 0.5 if length <= 16 else ceil(length / 32)
+
+
+def lut_rom(depth: int, width: int) -> int:
+    """LUT of a ROM, joined by F7 and F8 up to 256 words, by multiplexers above."""
+    return lutram_luts(depth, width) + width * multiplexer_lut(ceil(depth / 256))
+
+
+def lut_ram(depth: int, width: int) -> int:
+    """LUT of a RAM with a write and a read port."""
+    return ceil(lutram_luts(depth, width) * 8 / 7) + width * multiplexer_lut(ceil(depth / 64))
+
+
+# --- FIFOs ------------------------------------------------------------------------------------------------------------
+
+
+def fifo_range(depth: int, width: int) -> Range:
+    """Resources of one FIFO with their band: control, and shift registers or block RAM for its data."""
+    lut, ff, bram = vitis_fifo(depth, width)
+    stored = 0 if bram else ceil(width * shift_register_lut(depth))
+    return _banded(Resources(lut=lut + stored, ff=ff + width, bram_18k=bram), bram)
+
+
+def assumed_depths(pipeline: Pipeline) -> dict[str, int]:
+    """FIFO depths where none were simulated: shallow, but on a branch that bypasses others as deep as these lag.
+
+    The stages beside a shortcut lag by the rows and columns of their windows; a group of pixels more is on its way.
+    """
+    stages = {stage.name: stage for stage in pipeline.stages}
+    depths = {stream.name: _shallow(stream) for stream in pipeline.inner_streams}
+    for stage in pipeline.stages:
+        if stage.kind != "add":
+            continue
+        first, second = (_way_back(pipeline, stages, name) for name in stage.inputs)
+        common = next(name for name in first if name in second)
+        beside = [stages[name] for name in first[: first.index(common)]]
+        lag = sum(lag_in_pixels(other) for other in beside)
+        if not lag:
+            continue
+        stream = pipeline.streams[_leaves(pipeline, common, second)]
+        depths[stream.name] = max(_shallow(stream), ceil(stream.beats * lag / stage.pixels))
+    return depths
+
+
+def lag_in_pixels(stage: Stage) -> int:
+    """Pixels that a stage has taken when it gives its first, and the two that it may have in hand."""
+    if stage.kind in ("window", "depthwise"):
+        return (stage.kernel - 1 - stage.padding) * (stage.width + 1) + 1
+    return 1 if stage.kind == "matvec" else 0
+
+
+def _shallow(stream: Stream) -> int:
+    return max(2, min(SHALLOW_WORDS, LUTRAM_BITS // stream.width))
+
+
+def _way_back(pipeline: Pipeline, stages: Mapping[str, Stage], stream: str) -> list[str]:
+    """Names of the stages before a stream, nearest first, along first inputs."""
+    names = []
+    producer = pipeline.streams[stream].producer
+    while producer:
+        names.append(producer)
+        producer = pipeline.streams[stages[producer].inputs[0]].producer
+    return names
+
+
+def _leaves(pipeline: Pipeline, fork: str, way: Iterable[str]) -> str:
+    """The stream of a fork that the shortcut takes."""
+    readers = set(way)
+    outputs = [stream for stream in pipeline.streams.values() if stream.producer == fork]
+    taken = [stream.name for stream in outputs if stream.consumer in readers]
+    return taken[0] if taken else outputs[-1].name
