@@ -13,9 +13,9 @@ Sources:
 - UG579: one DSP48E2 multiplies 27 x 18 bits; PReLU's products go there by HLS's own rule (`arithmetic`).
 - FINN's `lut_estimation` (Blott et al. 2018, arXiv 1809.04570; Xilinx/finn `matrixvectoractivation_hls.py`): per output
   SIMD * (2 * ceil((w + a) / 6) - 1) * (w + a) LUT of multipliers, (w + a) * (2 * SIMD - 1) of adders, all times 1.1,
-  plus 300; (weight words / 64) * width of a ROM in LUTs. Ours are the adders that such a unit consists of, 50 % to 80 %
-  of FINN's count; FINN's lies inside our band (a test compares).
-- FIFOs: `memory.vitis_fifo` (calibrated control, and when block RAM is used) and the shift registers that hold the data.
+  plus 300; (weight words / 64) * width of a ROM in LUTs. Ours are the adders that such a unit consists of; FINN's
+  count lies above them and inside the band (a test compares).
+- FIFOs: `memory.vitis_fifo` (calibrated control, and when block RAM is used) and the shift registers with the data.
 
 Bands. LUT and FF: the 10-90 % band that the fitted formulas of stock layers have on held-out repositories, and the
 spread of Vivado's synthesis about its median (`coefficients.json`: `bands.resource`, `post_synthesis`), as independent
@@ -23,18 +23,19 @@ factors: their logarithms are added in quadrature. These kernels are other ones,
 DSP: the spread after synthesis. BRAM_18K: low, what synthesis leaves of a count; high, the shapes that HLS itself picks
 for ROMs. A design's band adds those of its stages, as if all erred in the same direction.
 
-The tables per output and a matrix-vector unit's pixel are counted in LUTs.
+Small memories that no pragma binds (tables per output, a matrix-vector unit's pixel, a window's columns, the sums of a
+global depthwise convolution) are counted in LUTs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from math import ceil, hypot, log
+from math import ceil, exp, hypot, log
 from typing import Any
 
-from qmfn.dataflow.stages import Memory, Pipeline, Stage, Stream
+from qmfn.dataflow.stages import Memory, Pipeline, Stage
 from qmfn.estimate.arithmetic import dsp_per_multiplication
 from qmfn.estimate.coefficients import Band, coefficients
 from qmfn.estimate.devices import Device
@@ -47,11 +48,13 @@ BUDGET = 0.8
 COUNTER_BITS = 32
 """The kernels count in `unsigned`; HLS does not narrow a counter that its own loop carries."""
 
-COUNTER_LUT = 2 * COUNTER_BITS
-"""An increment, and the comparison and choice that wrap it around."""
+COUNTER_LUT = COUNTER_BITS + 8
+"""An increment that is cleared where a comparison with a constant, 6 bits per LUT, wraps it around."""
 
 CONTROL_LUT = 60
-"""States, handshakes and pipeline enables of a loop; with a matrix-vector unit's counters 252, FINN counts 300."""
+"""States, handshakes and pipeline enables of a loop; with counters 180 for a matrix-vector unit, 380 for a window. FINN
+counts 300 for either.
+"""
 
 CONTROL_FF = 60
 
@@ -295,7 +298,7 @@ def _independent(formula: Band, synthesis: Band) -> tuple[float, float]:
         hypot(log(own), log(after / synthesis.median))
         for own, after in ((formula.low, synthesis.low), (formula.high, synthesis.high))
     )
-    return 2.718281828459045**-low, 2.718281828459045**high
+    return exp(-low), exp(high)
 
 
 def _banded(counted: Resources, bram_high: int) -> Range:
@@ -376,7 +379,7 @@ def _global_depthwise(stage: Stage) -> list[_Count]:
     return [
         _requantised(stage, stage.pe),
         _separate_products(stage),
-        _Count(sums + sums * shift_register_lut(stage.groups), sums),
+        _Count(sums + _kept_lut(stage.groups, sums), sums),
         _weights(stage),
         _ends_of_sums(stage),
         _tables(stage, stage.groups),
@@ -396,9 +399,14 @@ def _window_parts(stage: Stage, taps_at_once: int) -> list[_Count]:
     return [
         _requantised(stage, stage.pe),
         _memory(stage.line_memory, stage.width * stage.groups, (stage.kernel - 1) * stage.pe * stage.input_bits),
-        _Count(columns * shift_register_lut(stage.groups), stage.kernel * column_bits),
+        _Count(_kept_lut(stage.groups, columns), stage.kernel * column_bits),
         _Count(inside + taps * (multiplexer_lut(stage.steps) + 1), taps),
     ]
+
+
+def _kept_lut(groups: int, width: int) -> int:
+    """LUT of what is kept per group of channels until the next pixel; of a single group, registers."""
+    return lut_ram(groups, width) if groups > 1 else 0
 
 
 def _add(stage: Stage) -> list[_Count]:
@@ -527,7 +535,7 @@ def _memory(kind: Memory, depth: int, width: int) -> _Count:
 
 
 def multiplier_lut(a_bits: int, b_bits: int) -> int:
-    """LUT of a fabric multiplier: a row per bit of the narrower factor; a row adds one partial product, the first two."""
+    """LUT of a fabric multiplier: rows of adders, one per bit of the narrower factor but one; the first adds two."""
     narrow, wide = sorted((a_bits, b_bits))
     return wide if narrow == 1 else (narrow - 1) * (wide + 2)
 
@@ -573,42 +581,72 @@ def lut_ram(depth: int, width: int) -> int:
 
 
 def fifo_range(depth: int, width: int) -> Range:
-    """Resources of one FIFO with their band: control, and shift registers or block RAM for its data."""
+    """Resources of one FIFO with their band: control, and shift registers or block RAM for its data.
+
+    `vitis_fifo` counts control as C-synthesis reports it; synthesis leaves its median share of that.
+    """
     lut, ff, bram = vitis_fifo(depth, width)
+    left = coefficients().post_synthesis
     stored = 0 if bram else ceil(width * shift_register_lut(depth))
-    return _banded(Resources(lut=lut + stored, ff=ff + width, bram_18k=bram), bram)
+    control_lut, control_ff = round(lut * left["lut"].median), round(ff * left["ff"].median)
+    return _banded(Resources(lut=control_lut + stored, ff=control_ff + width, bram_18k=bram), bram)
 
 
 def assumed_depths(pipeline: Pipeline) -> dict[str, int]:
-    """FIFO depths where none were simulated: shallow, but on a branch that bypasses others as deep as these lag.
+    """FIFO depths where none were simulated: shallow, but for shortcuts and around windows.
 
-    The stages beside a shortcut lag by the rows and columns of their windows; a group of pixels more is on its way.
+    A shortcut keeps as many pixels as the stages beside it lag. What else simulation asks for is about half the lag of
+    a window before it and behind it, where all stages are equally fast.
     """
     stages = {stage.name: stage for stage in pipeline.stages}
-    depths = {stream.name: _shallow(stream) for stream in pipeline.inner_streams}
+    depths = {stream.name: shallow_depth(stream.width) for stream in pipeline.inner_streams}
     for stage in pipeline.stages:
-        if stage.kind != "add":
-            continue
-        first, second = (_way_back(pipeline, stages, name) for name in stage.inputs)
-        common = next(name for name in first if name in second)
-        beside = [stages[name] for name in first[: first.index(common)]]
-        lag = sum(lag_in_pixels(other) for other in beside)
-        if not lag:
-            continue
-        stream = pipeline.streams[_leaves(pipeline, common, second)]
-        depths[stream.name] = max(_shallow(stream), ceil(stream.beats * lag / stage.pixels))
+        if stage.kind == "add":
+            _deepen(depths, pipeline, *_shortcut(pipeline, stages, stage))
+        elif stage.kind not in ("split", "join", "fork"):
+            stream = pipeline.streams[stage.inputs[0]]
+            before = [stages[name] for name in _way_back(pipeline, stages, stream.name)]
+            source = next((other for other in before if other.kind not in ("split", "join")), None)
+            if stream.producer and not (source and source.kind == "window"):
+                _deepen(depths, pipeline, stream.name, burst_in_pixels(stage, source) / stage.pixels)
     return depths
 
 
+def _deepen(depths: dict[str, int], pipeline: Pipeline, stream: str, share: float) -> None:
+    """Make a FIFO hold so much of a frame."""
+    depths[stream] = max(depths[stream], ceil(pipeline.streams[stream].beats * share))
+
+
+def _shortcut(pipeline: Pipeline, stages: Mapping[str, Stage], add: Stage) -> tuple[str, float]:
+    """The stream in which an add's shortcut leaves its fork, and the share of a frame that the stages beside it lag."""
+    first, second = (_way_back(pipeline, stages, name) for name in add.inputs)
+    fork = next(name for name in first if name in second)
+    beside = [stages[name] for name in first[: first.index(fork)]]
+    lag = sum(lag_in_pixels(other) for other in beside)
+    readers = {*second[: second.index(fork)], add.name}
+    stream = next(name for name in reversed(stages[fork].outputs) if pipeline.streams[name].consumer in readers)
+    return stream, lag / add.pixels
+
+
+def burst_in_pixels(stage: Stage, before: Stage | None) -> float:
+    """Pixels that the FIFO before a stage keeps, because a window reads, or one before gives, by fits and starts."""
+    if stage.kind in ("window", "depthwise") or (stage.kind == "matvec" and stage.kernel > 1):
+        return lag_in_pixels(stage) / 2
+    if before is not None and before.kind == "depthwise":
+        return lag_in_pixels(before) / 2 / before.stride**2
+    return 0
+
+
 def lag_in_pixels(stage: Stage) -> int:
-    """Pixels that a stage has taken when it gives its first, and the two that it may have in hand."""
-    if stage.kind in ("window", "depthwise"):
+    """Pixels that a stage has taken when it gives its first one; a layer that is not folded yet has its window."""
+    if stage.kind in ("window", "depthwise") or stage.kernel > 1 and stage.kind == "matvec":
         return (stage.kernel - 1 - stage.padding) * (stage.width + 1) + 1
     return 1 if stage.kind == "matvec" else 0
 
 
-def _shallow(stream: Stream) -> int:
-    return max(2, min(SHALLOW_WORDS, LUTRAM_BITS // stream.width))
+def shallow_depth(width: int) -> int:
+    """Depth assumed for a FIFO of `width` bits that only decouples two stages."""
+    return max(2, min(SHALLOW_WORDS, LUTRAM_BITS // width))
 
 
 def _way_back(pipeline: Pipeline, stages: Mapping[str, Stage], stream: str) -> list[str]:
@@ -619,11 +657,3 @@ def _way_back(pipeline: Pipeline, stages: Mapping[str, Stage], stream: str) -> l
         names.append(producer)
         producer = pipeline.streams[stages[producer].inputs[0]].producer
     return names
-
-
-def _leaves(pipeline: Pipeline, fork: str, way: Iterable[str]) -> str:
-    """The stream of a fork that the shortcut takes."""
-    readers = set(way)
-    outputs = [stream for stream in pipeline.streams.values() if stream.producer == fork]
-    taken = [stream.name for stream in outputs if stream.consumer in readers]
-    return taken[0] if taken else outputs[-1].name

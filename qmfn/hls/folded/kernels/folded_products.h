@@ -10,8 +10,8 @@ namespace folded {
 
 // A multiplier per product, in fabric or in a DSP.
 template <class CONFIG, class multiplier>
-inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x,
-                         typename CONFIG::dot_t *dots, multiplier where) {
+inline void separate_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x,
+                              typename CONFIG::dot_t *dots, multiplier where) {
     #pragma HLS INLINE
     for (unsigned p = 0; p < CONFIG::pe; p++) {
         #pragma HLS UNROLL
@@ -25,6 +25,20 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
             dots[p] += multiply<typename CONFIG::dot_t>(weight, x[s], where);
         }
     }
+}
+
+template <class CONFIG>
+inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x,
+                         typename CONFIG::dot_t *dots, in_fabric where) {
+    #pragma HLS INLINE
+    separate_products<CONFIG>(weights, x, dots, where);
+}
+
+template <class CONFIG>
+inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x,
+                         typename CONFIG::dot_t *dots, in_dsp where) {
+    #pragma HLS INLINE
+    separate_products<CONFIG>(weights, x, dots, where);
 }
 
 // `lanes` outputs share a DSP48E2: their weights stand side by side in its 27-bit port, `field` bits apart, and every
