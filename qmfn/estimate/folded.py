@@ -46,14 +46,11 @@ BUDGET = 0.8
 """Share of a device that a design may fill and still be placed and routed at its clock."""
 
 COUNTER_BITS = 32
-"""The kernels count in `unsigned`; HLS does not narrow a counter that its own loop carries."""
-
-COUNTER_LUT = COUNTER_BITS + 8
-"""An increment that is cleared where a comparison with a constant, 6 bits per LUT, wraps it around."""
+"""The kernels count in `unsigned`; HLS narrows the loop's own counter, whose end is a constant, but not the others."""
 
 CONTROL_LUT = 60
-"""States, handshakes and pipeline enables of a loop; with counters 180 for a matrix-vector unit, 380 for a window. FINN
-counts 300 for either.
+"""States, handshakes and pipeline enables of a loop. With counters about 160 for a matrix-vector unit and 360 for a
+window; FINN counts 300 for either.
 """
 
 CONTROL_FF = 60
@@ -61,7 +58,7 @@ CONTROL_FF = 60
 COUNTERS = {
     "window": 8, "matvec": 3, "depthwise": 8, "global_depthwise": 2, "add": 1, "fork": 1, "split": 2, "join": 2,
 }  # fmt: skip
-"""Loop counters of each kernel, the iteration's own included."""
+"""Counters of each kernel, the loop's own included."""
 
 SHALLOW_WORDS = 16
 """Depth assumed for a FIFO whose depth is not known yet, if no more than the smallest distributed RAM holds it."""
@@ -344,8 +341,8 @@ def stage_range(stage: Stage) -> Range:
 
 
 def _control(stage: Stage) -> _Count:
-    counters = COUNTERS[stage.kind]
-    return _Count(CONTROL_LUT + counters * COUNTER_LUT, CONTROL_FF + counters * COUNTER_BITS)
+    bits = [stage.iterations.bit_length(), *[COUNTER_BITS] * (COUNTERS[stage.kind] - 1)]
+    return _Count(CONTROL_LUT + sum(map(counter_lut, bits)), CONTROL_FF + sum(bits))
 
 
 def _matvec(stage: Stage) -> list[_Count]:
@@ -532,6 +529,11 @@ def _memory(kind: Memory, depth: int, width: int) -> _Count:
 
 
 # --- Pieces -----------------------------------------------------------------------------------------------------------
+
+
+def counter_lut(bits: int) -> int:
+    """LUT of an increment that is cleared where a comparison with a constant, 6 bits per LUT, wraps it around."""
+    return bits + ceil(bits / 6) + 2
 
 
 def multiplier_lut(a_bits: int, b_bits: int) -> int:

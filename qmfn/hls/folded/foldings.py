@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-
 from qmfn.dataflow.build import FoldedLayer, Folding, multiplier_choices, pe_choices, simd_choices
 from qmfn.dataflow.stages import Stage
 from qmfn.errors import UserError
@@ -89,5 +88,5 @@ def folding(stage: Stage, reuse_factor: int | None, given: Mapping[str, Any], wh
 
 
 def unfolded_products(stage: Stage) -> int:
-    """Multiplications per output pixel (global depthwise: per pixel that comes in), the reuse factor of one multiplier."""
+    """The reuse factor of a single multiplier: multiplications per output pixel (global depthwise: per input pixel)."""
     return stage.reuse_factor if stage.simd == stage.pe == 1 else stage.reuse_factor * stage.multipliers

@@ -12,7 +12,7 @@ from qmfn.dataflow.stages import Stage
 
 @dataclass(frozen=True)
 class ValueTypes:
-    """hls4ml types of a value as the kernel uses it (what arrives, requantised where the layer does so), and as it leaves.
+    """hls4ml types of a value as the kernel uses it (what arrives, perhaps requantised), and as it leaves.
 
     In a class of their own: hls4ml makes named C++ types of attributes that are types.
     """

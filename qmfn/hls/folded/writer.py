@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,24 +18,44 @@ from qmfn.hls.folded.stage_layer import FoldedStage
 if TYPE_CHECKING:  # hls4ml is still importing its graph when it loads this backend
     from hls4ml.model.graph import ModelGraph
 
+VIVADO_PRAGMAS = {
+    "PIPELINE II=1 style=flp": "PIPELINE II=1 enable_flush",
+    "BIND_OP variable=product op=mul impl=fabric": "RESOURCE variable=product core=Mul_LUT",
+    "BIND_OP variable=product op=mul impl=dsp": "RESOURCE variable=product core=DSP48",
+}
+"""Pragmas of the kernels, as Vitis HLS and as Vivado HLS spell them."""
+
 
 class FoldedWriter(VitisWriter):
     def write_hls(self, model: ModelGraph) -> None:
-        (Path(model.config.get_output_dir()) / "firmware" / "folded").mkdir(parents=True, exist_ok=True)
+        _firmware(model, "folded").mkdir(parents=True, exist_ok=True)
         if model.config.backend.tool == "Vitis":
             super().write_hls(model)
         else:
             super(VitisWriter, self).write_hls(model)
 
-    def write_parameters(self, model: ModelGraph) -> None:
-        """As hls4ml does; for Vivado HLS the kernels are told so, for their pragmas."""
-        super().write_parameters(model)
-        if model.config.backend.tool == "Vivado":
-            parameters = Path(model.config.get_output_dir()) / "firmware" / "parameters.h"
-            parameters.write_text(f"#define FOLDED_VIVADO_HLS\n{parameters.read_text()}")
+    def write_project_cpp(self, model: ModelGraph) -> None:
+        """As hls4ml does; under a board's own top function the network's is an inner one, without interface."""
+        super().write_project_cpp(model)
+        source = _firmware(model, f"{model.config.get_project_name()}.cpp")
+        interface = re.compile(r"^ *#pragma HLS INTERFACE [^\n]*\n", re.MULTILINE)
+        source.write_text(interface.sub(lambda m: f"#ifndef QMFN_BOARD_TOP\n{m[0]}#endif\n", source.read_text()))
 
     def write_weights(self, model: ModelGraph) -> None:
-        weights = Path(model.config.get_output_dir()) / "firmware" / "weights"
         for node in model.get_layers():
             if isinstance(node, FoldedStage) and (code := tables_code(node)):
-                (weights / f"{node.name}.h").write_text(code)
+                _firmware(model, "weights", f"{node.name}.h").write_text(code)
+
+    def write_nnet_utils(self, model: ModelGraph) -> None:
+        """As hls4ml does, kernels included; these with the pragmas of the tool."""
+        super().write_nnet_utils(model)
+        if model.config.backend.tool == "Vivado":
+            for kernel in _firmware(model, "folded").glob("*.h"):
+                text = kernel.read_text()
+                for vitis, vivado in VIVADO_PRAGMAS.items():
+                    text = text.replace(f"#pragma HLS {vitis}\n", f"#pragma HLS {vivado}\n")
+                kernel.write_text(text)
+
+
+def _firmware(model: ModelGraph, *parts: str) -> Path:
+    return Path(model.config.get_output_dir(), "firmware", *parts)

@@ -6,7 +6,10 @@
 // A kernel is one flat loop, pipelined at II = 1. It takes and gives streams of beats, nnet::array<T, lanes>, and works on
 // the integers behind the fixed-point values. Its CONFIG has the sizes as constants, named as in
 // qmfn/dataflow/stages.py, and the types of integers. Storage pragmas stand in the generated stage function, where the
-// memories are declared.
+// memories are declared. Pragmas are those of Vitis HLS; qmfn/hls/folded/writer.py translates them for Vivado HLS.
+//
+// style=flp: a pipeline that finds no beat goes on with those that it has begun, or a residual branch could wait for a
+// beat that stands in a halted pipeline.
 
 #include "ap_fixed.h"
 #include "ap_int.h"
@@ -163,22 +166,14 @@ struct in_dsp {};
 template <class product_T, class a_T, class b_T> inline product_T multiply(const a_T &a, const b_T &b, in_fabric) {
     #pragma HLS INLINE
     const product_T product = widened<product_T>(a) * b;
-#ifdef FOLDED_VIVADO_HLS
-    #pragma HLS RESOURCE variable=product core=Mul_LUT
-#else
     #pragma HLS BIND_OP variable=product op=mul impl=fabric
-#endif
     return product;
 }
 
 template <class product_T, class a_T, class b_T> inline product_T multiply(const a_T &a, const b_T &b, in_dsp) {
     #pragma HLS INLINE
     const product_T product = widened<product_T>(a) * b;
-#ifdef FOLDED_VIVADO_HLS
-    #pragma HLS RESOURCE variable=product core=DSP48
-#else
     #pragma HLS BIND_OP variable=product op=mul impl=dsp
-#endif
     return product;
 }
 

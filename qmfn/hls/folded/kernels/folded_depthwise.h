@@ -25,7 +25,7 @@ void depthwise(hls::stream<data_T> &data, hls::stream<res_T> &res,
     window_counters<CONFIG> at;
 
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
-        #pragma HLS PIPELINE II=1
+        #pragma HLS PIPELINE II=1 style=flp
         // A word comes back after a whole row of beats, or a whole pixel.
         #pragma HLS DEPENDENCE variable=lines inter RAW distance=CONFIG::row_beats true
         #pragma HLS DEPENDENCE variable=columns inter RAW distance=CONFIG::groups true
@@ -83,7 +83,7 @@ void global_depthwise(hls::stream<data_T> &data, hls::stream<res_T> &res,
 
     unsigned group = 0;
     for (unsigned i = 0; i < CONFIG::pixels * CONFIG::groups; i++) {
-        #pragma HLS PIPELINE II=1
+        #pragma HLS PIPELINE II=1 style=flp
         // A channel's sum comes back with the next pixel.
         #pragma HLS DEPENDENCE variable=sums inter RAW distance=CONFIG::groups true
         FOLDED_ITERATION

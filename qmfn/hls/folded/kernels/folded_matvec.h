@@ -25,7 +25,7 @@ void matvec(hls::stream<data_T> &data, hls::stream<res_T> &res,
 
     unsigned part = 0, group = 0;
     for (unsigned i = 0; i < CONFIG::pixels * CONFIG::groups * CONFIG::parts; i++) {
-        #pragma HLS PIPELINE II=1
+        #pragma HLS PIPELINE II=1 style=flp
         FOLDED_ITERATION
 
         typename CONFIG::input_t x[CONFIG::simd];

@@ -9,7 +9,7 @@ namespace folded {
 template <class CONFIG, class a_T, class b_T, class res_T>
 void add(hls::stream<a_T> &a, hls::stream<b_T> &b, hls::stream<res_T> &res) {
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
-        #pragma HLS PIPELINE II=1
+        #pragma HLS PIPELINE II=1 style=flp
         FOLDED_ITERATION
         const a_T beat_a = a.read();
         const b_T beat_b = b.read();
@@ -26,7 +26,7 @@ void add(hls::stream<a_T> &a, hls::stream<b_T> &b, hls::stream<res_T> &res) {
 template <class CONFIG, class data_T>
 void fork(hls::stream<data_T> &data, hls::stream<data_T> &first, hls::stream<data_T> &second) {
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
-        #pragma HLS PIPELINE II=1
+        #pragma HLS PIPELINE II=1 style=flp
         FOLDED_ITERATION
         const data_T beat = data.read();
         first.write(beat);
@@ -39,7 +39,7 @@ template <class CONFIG, class data_T, class res_T> void split(hls::stream<data_T
     data_T wide;
     unsigned part = 0;
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
-        #pragma HLS PIPELINE II=1
+        #pragma HLS PIPELINE II=1 style=flp
         FOLDED_ITERATION
         if (part == 0)
             wide = data.read();
@@ -62,7 +62,7 @@ template <class CONFIG, class data_T, class res_T> void join(hls::stream<data_T>
     res_T wide;
     unsigned part = 0;
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
-        #pragma HLS PIPELINE II=1
+        #pragma HLS PIPELINE II=1 style=flp
         FOLDED_ITERATION
         const data_T beat = data.read();
         for (unsigned p = 0; p + data_T::size < res_T::size; p++) {

@@ -135,7 +135,7 @@ void window(hls::stream<data_T> &data, hls::stream<res_T> &res,
     window_counters<CONFIG> at;
 
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
-        #pragma HLS PIPELINE II=1
+        #pragma HLS PIPELINE II=1 style=flp
         // A word comes back after a whole row of beats, or a whole pixel.
         #pragma HLS DEPENDENCE variable=lines inter RAW distance=CONFIG::row_beats true
         #pragma HLS DEPENDENCE variable=columns inter RAW distance=CONFIG::groups true

@@ -20,8 +20,8 @@ from qmfn.dataflow.build import Input as SourceTensor
 from qmfn.dataflow.build import build_pipeline
 from qmfn.dataflow.fifos import size_fifos
 from qmfn.dataflow.stages import Pipeline, Stage
-from qmfn.hls.folded.foldings import graph_foldings
 from qmfn.hls.folded.cpp import window_order
+from qmfn.hls.folded.foldings import graph_foldings
 from qmfn.hls.folded.network import NetworkLayer, network_layers
 from qmfn.hls.folded.numbers import LayerNumbers
 from qmfn.hls.folded.stage_layer import FoldedStage, ValueTypes
@@ -70,8 +70,8 @@ def _replace_layers(model: ModelGraph, source: Input, layers: dict[str, NetworkL
         node = model.make_node(FoldedStage, stage.name, attributes, inputs, list(stage.outputs))
         model.graph[stage.name] = node
         tensors |= {output: (shape, precision) for output in stage.outputs}
-    model.graph = OrderedDict(model.graph)
     source.set_attr("pipeline", pipeline)
+    model.config.pipeline_style = "dataflow"
 
 
 def _numbers(layer: NetworkLayer, pipeline: Pipeline) -> LayerNumbers | None:

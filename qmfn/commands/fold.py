@@ -1,0 +1,222 @@
+"""`fold`: foldings of all layers for a frame rate or a budget, written as an ordinary design file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qmfn.cli import add_design_arguments, quiet_libraries, run_command
+from qmfn.errors import UserError
+
+if TYPE_CHECKING:
+    from qmfn.config import DesignConfig
+    from qmfn.dataflow.build import FoldedLayer, Input
+    from qmfn.estimate.folded import FoldedEstimate
+    from qmfn.estimate.folding_search import FoundFoldings
+    from qmfn.report.content import Section, Table
+
+PARETO_PARTS = ("xck26", "xczu7ev", "xczu9eg")
+"""Devices of the Pareto picture: KV260, ZCU104, ZCU102."""
+
+UNCHANGED = ("name", "model", "quantisation", "training", "csim", "comparison")
+"""Groups of a design file that `--output` leaves as they are."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and run; gives the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="fold.py",
+        description="Chooses SIMD, PE, multipliers and memories of all layers of a folded design; converts nothing.",
+        epilog="example: python scripts/fold.py --config configs/w4a4.yml --target-fps 1000 --output w4a4_fast.yml",
+    )
+    add_design_arguments(parser)
+    parser.add_argument(
+        "--target-fps", type=_positive, metavar="FPS", help="frames per second to reach with as little as can be"
+    )
+    parser.add_argument(
+        "--budget", type=_percent, default=80.0, metavar="PERCENT",
+        help="of every resource, at most, at the high end of the estimate (80); without a target it is filled",
+    )  # fmt: skip
+    parser.add_argument("--part", metavar="PART", help="FPGA part, instead of the design file's")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write a design file with the foldings")
+    parser.add_argument(
+        "--pareto", type=Path, metavar="PICTURE", help="draw frames/s against LUT, BRAM and DSP on several devices"
+    )
+    return run_command(fold, parser.parse_args(arguments))
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text}: must be above 0")
+    return value
+
+
+def _percent(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 100:
+        raise argparse.ArgumentTypeError(f"{text}: must be above 0 and at most 100")
+    return value
+
+
+def fold(arguments: argparse.Namespace) -> int:
+    quiet_libraries()
+    from qmfn import report
+    from qmfn.config import load_config
+    from qmfn.estimate import find_device
+    from qmfn.estimate.folding_search import search_foldings
+    from qmfn.hls.folded.from_checkpoint import design_input, folded_layers
+    from qmfn.hls.types import layer_types
+    from qmfn.model.initial import design_checkpoint
+
+    config = load_config(arguments.config, arguments.overrides)
+    part, clock = arguments.part or config.hls.part, config.hls.clock_period_ns
+    checkpoint = design_checkpoint(config)
+    source, layers = design_input(checkpoint), folded_layers(checkpoint, layer_types(checkpoint, {}))
+    budget = arguments.budget / 100
+    found = search_foldings(source, layers, find_device(part), clock, arguments.target_fps, budget)
+    report.show_sections(_sections(found))
+    if arguments.output:
+        write_design(config, found.as_yaml(config.hls.backend, part, clock), arguments.output)
+    if arguments.json:
+        report.write_json(found.as_dict(), Path(arguments.json))
+    if arguments.pareto:
+        lines = {part: _frontier(source, layers, part, clock, budget) for part in PARETO_PARTS}
+        draw_pareto(lines, config.name, arguments.pareto)
+    return 0
+
+
+def _sections(found: FoundFoldings) -> list[Section]:
+    """What is printed: the speed, the resources of the whole, the layers."""
+    from qmfn.report.content import Section
+
+    estimate, milliseconds = found.estimate, found.estimate.clock_period_ns * 1e-6
+    speed = (
+        f"{estimate.frames_per_second:,.1f} frames/s (estimated) at {1000 / estimate.clock_period_ns:g} MHz: a frame "
+        f"every {estimate.interval:,} cycles, and not before {estimate.latency_lower_bound * milliseconds:.2f} ms."
+    )
+    fifos = f"{len(estimate.fifos)} FIFOs hold {estimate.fifo_bits / 1e6:.2f} Mbit (depth x width)."
+    limits = f"What limits: {found.limits}."
+    note = "Resources are those after synthesis, never compared with a vendor tool's result for these kernels."
+    return [
+        Section(f"Folded design on {estimate.device.board}", [speed, limits, fifos, note], _resource_table(estimate)),
+        Section("Layers", ["Cycles per frame, exact; resources estimated."], _layer_table(found)),
+    ]
+
+
+def _resource_table(estimate: FoldedEstimate) -> Table:
+    from qmfn.report.content import RESOURCES, Table
+
+    rows = []
+    for kind, name in RESOURCES.items():
+        low, expected, high = (
+            getattr(end, kind) for end in (estimate.total.low, estimate.total.expected, estimate.total.high)
+        )
+        fifos = sum(getattr(fifo.used.expected, kind) for fifo in estimate.fifos)
+        available = getattr(estimate.device, kind)
+        share = f"{estimate.utilisation[kind]:.1%}" if available else ""
+        rows.append([name, f"{expected:,}", f"{low:,}-{high:,}", f"{fifos:,}", f"{available:,}", share])
+    return Table(["resource", "estimated", "10-90 %", "FIFOs", "available", "high share"], rows)
+
+
+def _layer_table(found: FoundFoldings) -> Table:
+    from qmfn.report.content import Table
+
+    stages = {stage.name: stage for stage in found.estimate.stages}
+    rows = []
+    for name, folding in found.foldings.items():
+        stage, used = stages[name], stages[name].used.expected
+        lines = "" if folding.line_memory == "auto" else folding.line_memory
+        counts = (folding.simd, folding.pe, stage.reuse_factor, stage.cycles, used.lut, used.dsp, used.bram_18k)
+        rows.append([name, folding.multiplier, folding.weights_memory, lines, *(f"{count:,}" for count in counts)])
+    columns = ["layer", "multiplier", "weights", "lines", "SIMD", "PE", "RF", "cycles", "LUT", "DSP", "BRAM"]
+    return Table(columns, rows, text_columns=4)
+
+
+def write_design(config: DesignConfig, group: str, path: Path) -> None:
+    """Write the design file with another `hls` group; the rest of its text stays, but for paths to its files.
+
+    Raises:
+        UserError: the file can't be written, or `--set` changed what stands outside the group.
+    """
+    from qmfn.config import load_config
+    from qmfn.files import file_aside
+
+    text = with_group(config.file.read_text(encoding="utf-8"), group)
+    if config.checkpoint is not None:
+        relative = os.path.relpath(config.resolve(config.checkpoint), path.parent.resolve())
+        text = re.sub(r"(?m)^checkpoint:[^#\n]*?(?=\s*(#.*)?$)", f"checkpoint: {relative}", text)
+    try:
+        with file_aside(path) as aside:
+            aside.write_text(text, encoding="utf-8")
+            written = load_config(aside)
+            changed = [key for key in UNCHANGED if getattr(written, key) != getattr(config, key)]
+            if changed:
+                raise UserError(
+                    f"--output {path}: keeps the text of {config.file}, so --set {changed[0]}... can't be carried "
+                    "over; write it into the design file first."
+                )
+    except OSError as error:
+        raise UserError(f"--output {path}: can't be written ({error.strerror}).") from None
+
+
+def with_group(text: str, group: str) -> str:
+    """A design file's text with its `hls` group replaced, or added at the end."""
+    found = re.search(r"(?m)^hls:.*\n(?:(?:[ \t].*)?\n|[ \t].*\Z)*", text if text.endswith("\n") else text + "\n")
+    if found is None:
+        return f"{text.rstrip()}\n\n{group}"
+    rest = text[found.end() :]
+    return text[: found.start()] + group + (f"\n{rest}" if rest.strip() else "")
+
+
+def _frontier(
+    source: Input, layers: Sequence[FoldedLayer], part: str, clock_period_ns: float, budget: float
+) -> list[FoldedEstimate]:
+    from qmfn.estimate import find_device
+    from qmfn.estimate.folding_search import frontier
+
+    return frontier(source, layers, find_device(part), clock_period_ns, budget)
+
+
+def draw_pareto(lines: dict[str, list[FoldedEstimate]], name: str, path: Path) -> None:
+    """Frames per second against LUT, BRAM_18K and DSP; one line per device, high ends of the bands as error bars.
+
+    Raises:
+        UserError: the picture can't be written.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    from qmfn.files import file_aside
+    from qmfn.report.content import RESOURCES
+
+    figure, panels = pyplot.subplots(1, 3, figsize=(13, 4), sharey=True, facecolor="white", layout="constrained")
+    for kind, panel in zip(("lut", "bram_18k", "dsp"), panels, strict=True):
+        for estimates in (found for found in lines.values() if found):
+            ends = [
+                [getattr(getattr(one.total, end), kind) for one in estimates] for end in ("low", "expected", "high")
+            ]
+            low, expected, high = (np.array(end) for end in ends)
+            speed = [one.frames_per_second for one in estimates]
+            panel.errorbar(
+                expected, speed, xerr=[expected - low, high - expected], fmt="o-", capsize=2, linewidth=1, markersize=4,
+                label=estimates[0].device.board,
+            )  # fmt: skip
+        panel.set_xlabel(f"{RESOURCES[kind]} (estimated, 10-90 %)")
+    panels[0].set_ylabel("frames/s (estimated)")
+    panels[0].legend(title=name)
+    try:
+        with file_aside(path) as aside:
+            figure.savefig(aside, format=path.suffix.lstrip(".") or "png", dpi=120)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--pareto {path}: can't be written ({error}).") from None
+    finally:
+        pyplot.close(figure)

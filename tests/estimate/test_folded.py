@@ -1,0 +1,192 @@
+"""Resources of folded stages: counts done by hand, what must grow with what, memories, shared DSPs, the band."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from math import ceil
+
+import pytest
+
+from qmfn.dataflow.build import FoldedLayer, Folding, Input, build_pipeline
+from qmfn.dataflow.stages import Stage
+from qmfn.estimate import folded
+from qmfn.estimate.devices import find_device
+
+POINTWISE = Stage(
+    name="expand", kind="matvec", layer="expand", inputs=(), outputs=(), height=8, width=8, channels=64, out_height=8,
+    out_width=8, out_channels=128, stream_bits=4, input_bits=4, weight_bits=4, accumulator_bits=12, result_bits=12,
+    bias_bits=10, output_bits=4,
+)  # fmt: skip
+DEPTHWISE = dataclasses.replace(
+    POINTWISE, name="depthwise", kind="depthwise", layer="depthwise", channels=128, kernel=3, padding=1
+)
+
+
+def pipeline(*layers: Stage, **foldings: Folding):
+    """Layers in a row."""
+    names = ["input", *(layer.name for layer in layers)]
+    chain = [FoldedLayer(layer, (source,)) for layer, source in zip(layers, names, strict=False)]
+    return build_pipeline(Input("input", 64, 64, 4), chain, foldings)
+
+
+def matvec(simd: int, pe: int, **settings) -> Stage:
+    """The stage of POINTWISE with a folding."""
+    return pipeline(POINTWISE, expand=Folding(simd, pe, **settings)).stages[-1]
+
+
+@pytest.mark.parametrize(
+    ("a_bits", "b_bits", "lut"), [(4, 4, 3 * 6), (8, 8, 7 * 10), (3, 5, 2 * 7), (2, 8, 10), (1, 5, 5)]
+)
+def test_multiplier_is_a_row_of_adders_per_bit_but_one(a_bits, b_bits, lut):
+    assert folded.multiplier_lut(a_bits, b_bits) == folded.multiplier_lut(b_bits, a_bits) == lut
+
+
+def test_adder_tree_grows_by_a_bit_per_level():
+    assert folded.adder_tree_lut(1, 8) == 0
+    assert folded.adder_tree_lut(2, 8) == 9
+    assert folded.adder_tree_lut(4, 8) == 2 * 9 + 10
+    assert folded.adder_tree_lut(3, 8) == 9 + 10
+
+
+def test_small_pieces():
+    assert [folded.multiplexer_lut(n) for n in (1, 2, 4, 5, 9, 16)] == [0, 1, 1, 2, 3, 4]
+    assert [folded.shift_register_lut(n) for n in (1, 2, 16, 17, 32, 33)] == [0, 0.5, 0.5, 1, 1, 2]
+    assert folded.lut_rom(64, 10) == 10
+    assert folded.lut_rom(512, 10) == 8 * 10 + 10  # F8 joins 256 words, one LUT per bit two of these
+    assert folded.lut_ram(64, 7) == 8
+    assert folded.requantise_lut(8, 8) == 0
+
+
+def test_matrix_vector_unit_counted_by_hand():
+    stage = matvec(simd=4, pe=2, weights_memory="bram")
+    groups, parts = 64, 16
+    assert stage.iterations == 64 * groups * parts == 2**16
+    control = 60 + folded.counter_lut(17) + 2 * folded.counter_lut(32)
+    pixel = 16 + ceil(16 * 8 / 7)  # the choice; 16 words of 4 values
+    products = 2 * (4 * 18 + (2 * 9 + 10))
+    sums = 2 * 12
+    ends = 2 * (13 + 2 * 4 + ceil(12 / 5) + 1)  # bias adder, rounding from 12 to 4 bits
+    biases = 2 * 10  # 64 words
+    used = folded.stage_range(stage).expected
+    assert used.lut == control + pixel + products + sums + ends + biases
+    assert used.dsp == 0
+    assert used.bram_18k == 2  # 1,024 words of 8 * 4 bits: 2 of 1,024 x 18
+
+
+def test_weights_go_where_they_are_asked_to():
+    in_luts, in_bram = (folded.stage_range(matvec(4, 2, weights_memory=kind)) for kind in ("lutram", "bram"))
+    assert in_luts.expected.bram_18k == 0
+    assert in_luts.expected.lut - in_bram.expected.lut == folded.lut_rom(1024, 32)
+
+
+@pytest.mark.parametrize(("simd", "pe", "bram"), [(64, 128, 0), (64, 32, 0), (16, 16, None)])
+def test_small_weight_memories_that_nobody_binds_stay_in_luts(simd, pe, bram):
+    stage = matvec(simd, pe)
+    small = stage.weight_words == 1 or stage.weight_words * stage.multipliers * 4 <= 1024
+    assert (folded.stage_range(stage).expected.bram_18k == 0) == small
+
+
+def test_line_memory_kinds():
+    used = {
+        kind: folded.stage_range(
+            dataclasses.replace(DEPTHWISE, simd=9, pe=4, line_memory=kind, weights_memory="lutram")
+        ).expected
+        for kind in ("bram", "uram", "lutram")
+    }
+    assert (used["bram"].bram_18k, used["bram"].uram) == (1, 0)  # 8 * 32 words of 2 * 4 * 4 bits
+    assert (used["uram"].bram_18k, used["uram"].uram) == (0, 1)
+    assert used["lutram"].lut - used["bram"].lut == folded.lut_ram(256, 32)
+
+
+def test_lanes_share_dsps():
+    shared = matvec(simd=4, pe=8, multiplier="dsp")
+    assert shared.lanes_per_dsp == 3  # fields of 10 bits beside a weight of 4
+    assert folded.stage_range(shared).expected.dsp == ceil(8 / 3) * 4
+    alone = dataclasses.replace(shared, lanes_per_dsp=1)
+    assert folded.stage_range(alone).expected.dsp == 32
+
+
+def test_dsps_save_luts():
+    fabric, dsp = (folded.stage_range(matvec(16, 8, multiplier=kind)).expected for kind in ("fabric", "dsp"))
+    assert dsp.lut < fabric.lut
+    assert fabric.dsp == 0
+
+
+def test_wide_prelu_products_take_a_dsp_per_lane():
+    sloped = dataclasses.replace(POINTWISE, slope_bits=6, pe=8, simd=4)
+    assert folded.stage_range(sloped).expected.dsp == 8
+    narrow = dataclasses.replace(sloped, result_bits=10, slope_bits=4)
+    assert folded.stage_range(narrow).expected.dsp == 0
+
+
+def test_mid_rise_costs_one_adder_per_sum_and_a_shared_tree():
+    stage = matvec(8, 4)
+    odd = dataclasses.replace(stage, mid_rise=True)
+    more = folded.stage_range(odd).expected.lut - folded.stage_range(stage).expected.lut
+    assert more == 4 * 12 + folded.adder_tree_lut(8, 4)
+
+
+def test_more_pe_is_faster_and_larger():
+    stages = [matvec(8, pe) for pe in (1, 2, 4, 8, 16, 32)]
+    cycles = [stage.iterations for stage in stages]
+    luts = [folded.stage_range(stage).expected.lut for stage in stages]
+    assert cycles == sorted(cycles, reverse=True)
+    assert luts == sorted(luts)
+
+
+@pytest.mark.parametrize(("weight_bits", "input_bits"), [(3, 4), (4, 4), (4, 5), (6, 8), (8, 8)])
+def test_finns_count_of_a_matrix_vector_unit_is_in_the_band(weight_bits, input_bits):
+    """FINN: 300 + 1.1 * PE * (SIMD * (2 * ceil((w + a) / 6) - 1) * (w + a) + (w + a) * (2 * SIMD - 1) + accumulator)."""
+    simd, pe, bits = 16, 8, weight_bits + input_bits
+    stage = dataclasses.replace(
+        matvec(simd, pe), weight_bits=weight_bits, input_bits=input_bits, stream_bits=input_bits,
+        accumulator_bits=bits + 6, weights_memory="bram",
+    )  # fmt: skip
+    finn = 300 + 1.1 * pe * (simd * (2 * ceil(bits / 6) - 1) * bits + bits * (2 * simd - 1) + bits + 6)
+    used = folded.stage_range(stage)
+    assert used.low.lut <= finn <= used.high.lut
+
+
+def test_band_is_ordered_and_wide():
+    used = folded.stage_range(matvec(16, 8, weights_memory="bram"))
+    for kind in ("lut", "ff", "dsp", "bram_18k", "uram"):
+        assert getattr(used.low, kind) <= getattr(used.expected, kind) <= getattr(used.high, kind)
+    assert used.high.lut > 1.5 * used.expected.lut
+
+
+def test_fifos_in_registers_and_in_block_ram():
+    shallow, deep = folded.fifo_range(2, 64).expected, folded.fifo_range(512, 64).expected
+    assert (shallow.bram_18k, deep.bram_18k) == (0, 4)  # 1,024 x 18 each
+    assert shallow.lut == deep.lut + 32  # two bits per LUT
+
+
+def test_estimate_of_a_pipeline():
+    design = pipeline(POINTWISE, DEPTHWISE, expand=Folding(16, 8, "bram"), depthwise=Folding(9, 4, "lutram", "bram"))
+    device = find_device("xczu7ev")
+    found = folded.estimate_pipeline(design, None, device, 5.0)
+    assert found.interval == max(stage.iterations for stage in design.stages) == 4096
+    assert found.limiting_stage == "expand"
+    assert found.frames_per_second == pytest.approx(200e6 / 4096)
+    assert found.total.expected.lut == sum(row.used.expected.lut for row in (*found.stages, *found.fifos))
+    assert found.utilisation["lut"] == found.total.high.lut / device.lut
+    assert found.fits_80_percent
+    assert found.latency_lower_bound >= found.interval
+    json.dumps(found.as_dict())
+
+
+def test_latency_bound_is_below_the_simulated_latency():
+    simulation = pytest.importorskip("qmfn.dataflow.simulation")
+    design = pipeline(POINTWISE, DEPTHWISE, expand=Folding(4, 8), depthwise=Folding(9, 4))
+    bound = folded.latency_lower_bound(design)
+    simulated = simulation.Simulator(design).run(None, 1).latency
+    assert 0.9 * simulated <= bound <= simulated
+
+
+def test_estimates_show_in_the_report():
+    from qmfn.report.content import estimate_sections
+
+    design = pipeline(POINTWISE, expand=Folding(16, 8))
+    found = folded.estimate_pipeline(design, None, find_device("xczu7ev"), 5.0)
+    shown = estimate_sections(found.report_sections())
+    assert [row[0] for row in shown[1].table.rows] == [stage.name for stage in design.stages]
