@@ -112,8 +112,7 @@ def write(run: Run) -> None:
     with contextlib.redirect_stdout(io.StringIO()):  # hls4ml narrates
         run.graph = convert.convert(run.config, run.checkpoint, run.request, run.model, run.folder)
         project.write_project(run.graph, run.folder, run.final)
-    if run.request.foldings is None:
-        readback.check_project(run.graph, run.checkpoint.layers, run.request, run.folder)
+    readback.check_project(run.graph, run.checkpoint, run.request, run.folder)
     run.result["csim"] = {"convert_seconds": time.monotonic() - started}
 
 

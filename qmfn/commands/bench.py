@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qmfn.cli import EXIT_ERROR, add_design_arguments, quiet_libraries, run_command
+from qmfn.cli import EXIT_ERROR, add_design_arguments, command_parser, quiet_libraries, run_command
 
 STOCK_IMAGES = 4
 REPEATS = 16
@@ -29,15 +29,19 @@ REPEATS = 16
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; gives the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="bench.py",
-        description="Stock hls4ml C-simulation and ours: convert, compile, images/s, peak memory.",
-        epilog="example: python scripts/bench.py --config configs/w8a8.yml",
+    return run_command(bench, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "bench",
+        "Stock hls4ml C-simulation and ours: convert, compile, images/s, peak memory.",
+        "--config configs/w8a8.yml",
     )
     add_design_arguments(parser)
     parser.add_argument("--side", choices=tuple(SIDES), help=argparse.SUPPRESS)
     parser.add_argument("--result", type=Path, help=argparse.SUPPRESS)
-    return run_command(bench, parser.parse_args(arguments))
+    return parser
 
 
 def bench(arguments: argparse.Namespace) -> int:

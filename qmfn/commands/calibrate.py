@@ -7,23 +7,27 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import quiet_libraries, run_command
+from qmfn.cli import command_parser, quiet_libraries, run_command
 
 COEFFICIENTS = Path(__file__).parents[1] / "estimate" / "coefficients.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; gives the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="calibrate.py",
-        description="Refit qmfn/estimate/coefficients.json; write accuracy tables and plots on held-out repositories.",
-        epilog="example: python scripts/calibrate.py",
+    return run_command(calibrate, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "calibrate",
+        "Refit qmfn/estimate/coefficients.json; write accuracy tables and plots on held-out repositories.",
+        "",
     )
     parser.add_argument(
         "--docs", type=Path, default=Path("docs/estimates"), metavar="DIR", help="where accuracy.md and plots go"
     )
     parser.add_argument("--coefficients", type=Path, default=COEFFICIENTS, metavar="FILE", help="where the fit goes")
-    return run_command(calibrate, parser.parse_args(arguments))
+    return parser
 
 
 def calibrate(arguments: argparse.Namespace) -> int:

@@ -7,17 +7,21 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import EXIT_ERROR, add_design_arguments, quiet_libraries, run_command
+from qmfn.cli import EXIT_ERROR, add_design_arguments, command_parser, quiet_libraries, run_command
 
 STEPS = ("load", "faces", "model", "write", "estimate", "compile", "compare")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; gives the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="convert.py",
-        description="Convert a design to a bit-exact hls4ml project: hls_project/<name>/.",
-        epilog="example: python scripts/convert.py --config configs/w8a8.yml --set hls.backend=Vivado",
+    return run_command(convert, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "convert",
+        "Convert a design to a bit-exact hls4ml project: hls_project/<name>/.",
+        "--config configs/w8a8.yml --set hls.backend=Vivado",
     )
     add_design_arguments(parser)
     parser.add_argument("--faces", metavar="PATH", help="photo, folder or tar to compare on, instead of the design's")
@@ -25,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--output", type=Path, default=Path("hls_project"), metavar="DIR", help="folder of projects (hls_project)"
     )
-    return run_command(convert, parser.parse_args(arguments))
+    return parser
 
 
 def convert(arguments: argparse.Namespace) -> int:

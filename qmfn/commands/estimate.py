@@ -6,19 +6,23 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import add_design_arguments, quiet_libraries, run_command
+from qmfn.cli import add_design_arguments, command_parser, quiet_libraries, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; gives the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="estimate.py",
-        description="Estimate a design: cycles, resources with 10-90 % bands, frames per second. Nothing is converted.",
-        epilog="example: python scripts/estimate.py --config configs/w4a4.yml --set hls.clock_period_ns=4",
+    return run_command(estimate_design, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "estimate",
+        "Estimate a design: cycles, resources with 10-90 % bands, frames per second. Nothing is converted.",
+        "--config configs/w4a4.yml --set hls.clock_period_ns=4",
     )
     add_design_arguments(parser)
     parser.add_argument("--tool-version", metavar="YEAR.N", help="of Vitis or Vivado HLS, instead of the newest known")
-    return run_command(estimate_design, parser.parse_args(arguments))
+    return parser
 
 
 def estimate_design(arguments: argparse.Namespace) -> int:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from qmfn.cli import add_design_arguments, quiet_libraries, run_command
+from qmfn.cli import add_design_arguments, command_parser, quiet_libraries, run_command
 
 ENGINES = ("keras", "csim", "float")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; gives the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="evaluate.py",
-        description="Verification accuracy: 10 folds, cosine, the threshold of a fold chosen on the other nine.",
-        epilog="example: python scripts/evaluate.py --config configs/w8a8.yml --faces lfw_112.tar --pairs pairs.txt",
+    return run_command(evaluate, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "evaluate",
+        "Verification accuracy: 10 folds, cosine, the threshold of a fold chosen on the other nine.",
+        "--config configs/w8a8.yml --faces lfw_112.tar --pairs pairs.txt",
     )
     add_design_arguments(parser)
     parser.add_argument("--faces", required=True, metavar="PATH", help="folder or tar of aligned faces")
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--float", action="store_true", dest="compare_with_float",
         help="also run the float network and give the mean cosine to its embeddings",
     )  # fmt: skip
-    return run_command(evaluate, parser.parse_args(arguments))
+    return parser
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -44,6 +46,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     quiet_libraries()
     from qmfn import report
     from qmfn.config import load_config
+    from qmfn.engines import engine, float_engine, keras_engine
     from qmfn.faces.images import FaceStore
     from qmfn.faces.plots import draw
     from qmfn.faces.verification import cosine, embed, read_pairs, verify
@@ -53,21 +56,21 @@ def evaluate(arguments: argparse.Namespace) -> int:
     store = FaceStore(arguments.faces)
     size = config.model.input_size
 
-    def embedded(engine: Callable[[np.ndarray], np.ndarray]) -> tuple[dict[str, np.ndarray], float]:
+    def embedded(embed_batch: Callable[[np.ndarray], np.ndarray]) -> tuple[dict[str, np.ndarray], float]:
         """Embedding by picture, and pictures per second."""
         started = time.monotonic()
-        embeddings = embed(store, pairs.paths, engine, size=size)
+        embeddings = embed(store, pairs.paths, embed_batch, size=size)
         return embeddings, len(embeddings) / (time.monotonic() - started)
 
-    with _engine(config, arguments.engine, arguments.jobs) as engine:
-        embeddings, speed = embedded(engine)
+    with engine(config, arguments.engine, arguments.jobs) as chosen:
+        embeddings, speed = embedded(chosen)
     found = verify(embeddings, pairs)
     result = _result(arguments.engine, found, speed)
     if arguments.engine == "csim":
-        keras, _ = embedded(_keras_engine(config))
+        keras, _ = embedded(keras_engine(config))
         result["differing_embeddings"] = sum(not np.array_equal(embeddings[path], keras[path]) for path in keras)
     if arguments.compare_with_float:
-        wanted, _ = embedded(_float_engine(config))
+        wanted, _ = embedded(float_engine(config))
         result["cosine_to_float"] = float(np.mean([cosine(embeddings[path], wanted[path]) for path in wanted]))
     _show(result)
     if arguments.plots:
@@ -96,49 +99,3 @@ def _result(engine: str, found, images_per_second: float) -> dict:
 def _show(result: dict) -> None:
     for name, value in result.items():
         print(f"{name:20} {value}")
-
-
-@contextlib.contextmanager
-def _engine(config, name: str, jobs: int) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
-    """A function from uint8 faces (N, size, size, 3) to embeddings (N, embedding_size)."""
-    if name == "csim":
-        with _csim_engine(config, jobs) as engine:
-            yield engine
-    else:
-        yield _float_engine(config) if name == "float" else _keras_engine(config)
-
-
-def _float_engine(config) -> Callable[[np.ndarray], np.ndarray]:
-    from qmfn.model.builder import float_network
-    from qmfn.model.mobilefacenet import architecture
-    from qmfn.model.parameters import import_float_weights
-    from qmfn.shared import shared_file
-
-    layers = architecture(config.model)
-    weights = import_float_weights(shared_file(config.training.float_weights), layers)
-    return _batch_engine(float_network(layers, weights))
-
-
-def _keras_engine(config) -> Callable[[np.ndarray], np.ndarray]:
-    from qmfn.model.builder import quantised_network
-    from qmfn.model.initial import design_checkpoint
-
-    return _batch_engine(quantised_network(design_checkpoint(config)))
-
-
-def _batch_engine(model) -> Callable[[np.ndarray], np.ndarray]:
-    from qmfn.model.mobilefacenet import normalise
-
-    return lambda faces: model.predict_on_batch(normalise(faces)).reshape(len(faces), -1)
-
-
-@contextlib.contextmanager
-def _csim_engine(config, jobs: int) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
-    """The HLS code of a project that is written for this evaluation and gone afterwards."""
-    from qmfn.flow import project_simulation
-    from qmfn.hls.csim import simulate
-    from qmfn.model.mobilefacenet import normalise
-
-    with tempfile.TemporaryDirectory(prefix="qmfn.") as folder:
-        simulation = project_simulation(config, Path(folder))
-        yield lambda faces: np.stack(list(simulate(simulation, normalise(faces), jobs)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qmfn.cli import add_design_arguments, quiet_libraries, run_command
+from qmfn.cli import add_design_arguments, command_parser, quiet_libraries, run_command
 from qmfn.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,10 +30,14 @@ UNCHANGED = ("name", "model", "quantisation", "training", "csim", "comparison")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; gives the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="fold.py",
-        description="Chooses SIMD, PE, multipliers and memories of all layers of a folded design; converts nothing.",
-        epilog="example: python scripts/fold.py --config configs/w4a4.yml --target-fps 1000 --output w4a4_fast.yml",
+    return run_command(fold, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "fold",
+        "Chooses SIMD, PE, multipliers and memories of all layers of a folded design; converts nothing.",
+        "--config configs/w4a4.yml --target-fps 1000 --output w4a4_fast.yml",
     )
     add_design_arguments(parser)
     parser.add_argument(
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--pareto", type=Path, metavar="PICTURE", help="draw frames/s against LUT, BRAM and DSP on several devices"
     )
-    return run_command(fold, parser.parse_args(arguments))
+    return parser
 
 
 def _positive(text: str) -> float:
@@ -211,6 +215,7 @@ def draw_pareto(lines: dict[str, list[FoldedEstimate]], name: str, path: Path) -
                 label=estimates[0].device.board,
             )  # fmt: skip
         panel.set_xlabel(f"{RESOURCES[kind]} (estimated, 10-90 %)")
+        panel.locator_params(axis="x", nbins=6)
     panels[0].set_ylabel("frames/s (estimated)")
     panels[0].legend(title=name)
     try:

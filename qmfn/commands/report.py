@@ -6,21 +6,25 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import quiet_libraries, run_command
+from qmfn.cli import command_parser, quiet_libraries, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; gives the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="report.py",
-        description="Estimated, C-synthesis and post-synthesis figures of a project, per layer and in total.",
-        epilog="example: python scripts/report.py hls_project/w8a8",
+    return run_command(report, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "report",
+        "Estimated, C-synthesis and post-synthesis figures of a project, per layer and in total.",
+        "hls_project/w8a8",
     )
     parser.add_argument(
         "project", type=Path, metavar="PROJECT", help="project, or any folder between it and its syn/report"
     )
     parser.add_argument("--json", metavar="FILE", help="also write the result as JSON")
-    return run_command(report, parser.parse_args(arguments))
+    return parser
 
 
 def report(arguments: argparse.Namespace) -> int:

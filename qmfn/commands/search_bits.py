@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import add_design_arguments, fast_convolutions, quiet_libraries, run_command
+from qmfn.cli import add_design_arguments, command_parser, fast_convolutions, quiet_libraries, run_command
 
 WIDTHS = (1, 2, 3, 4, 5, 6, 8)
 """Bits that are measured; one bit for mid-rise weights only."""
@@ -14,10 +14,14 @@ WIDTHS = (1, 2, 3, 4, 5, 6, 8)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; gives the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="search_bits.py",
-        description="Measures how sensitive the embedding is to the bits of every layer, and assigns bits by that.",
-        epilog="example: python scripts/search_bits.py --config configs/mixed.yml --footprint 10 --output bits.yml",
+    return run_command(search_bits, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "search-bits",
+        "Measures how sensitive the embedding is to the bits of every layer, and assigns bits by that.",
+        "--config configs/mixed.yml --footprint 10 --output bits.yml",
     )
     add_design_arguments(parser)
     parser.add_argument(
@@ -30,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=64, metavar="N", help="training faces to measure on (64)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the assignment as a `quantisation` group")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw sensitivity against bits")
-    return run_command(search_bits, parser.parse_args(arguments))
+    return parser
 
 
 def search_bits(arguments: argparse.Namespace) -> int:

@@ -6,15 +6,19 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import quiet_libraries, run_command
+from qmfn.cli import command_parser, quiet_libraries, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; gives the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="synth.py",
-        description="Synthesise a project with Vitis HLS or Vivado HLS, whichever it was written for: vendor.json.",
-        epilog="example: python scripts/synth.py hls_project/w8a8 --vsynth",
+    return run_command(synth, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "synth",
+        "Synthesise a project with Vitis HLS or Vivado HLS, whichever it was written for: vendor.json.",
+        "hls_project/w8a8 --vsynth",
     )
     parser.add_argument("project", type=Path, metavar="PROJECT", help="project that scripts/convert.py wrote")
     parser.add_argument(
@@ -22,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--vsynth", action="store_true", help="also synthesise the RTL with Vivado")
     parser.add_argument("--json", metavar="FILE", help="also write the result as JSON")
-    return run_command(synth, parser.parse_args(arguments))
+    return parser
 
 
 def synth(arguments: argparse.Namespace) -> int:

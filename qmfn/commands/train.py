@@ -6,21 +6,25 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import add_design_arguments, fast_convolutions, quiet_libraries, run_command
+from qmfn.cli import add_design_arguments, command_parser, fast_convolutions, quiet_libraries, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run; gives the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="train.py",
-        description="Quantisation-aware distillation; writes the checkpoint that the design names.",
-        epilog="example: python scripts/train.py --config configs/w8a8.yml (again after a kill: it resumes)",
+    return run_command(train, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "train",
+        "Quantisation-aware distillation; writes the checkpoint that the design names.",
+        "--config configs/w8a8.yml (again after a kill: it resumes)",
     )
     add_design_arguments(parser)
     parser.add_argument(
         "--run", type=Path, metavar="DIR", help="folder with the state of the run and its log (runs/<name>)"
     )
-    return run_command(train, parser.parse_args(arguments))
+    return parser
 
 
 def train(arguments: argparse.Namespace) -> int:

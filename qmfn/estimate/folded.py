@@ -15,13 +15,14 @@ Sources:
   SIMD * (2 * ceil((w + a) / 6) - 1) * (w + a) LUT of multipliers, (w + a) * (2 * SIMD - 1) of adders, all times 1.1,
   plus 300; (weight words / 64) * width of a ROM in LUTs. Ours are the adders that such a unit consists of; FINN's
   count lies above them and inside the band (a test compares).
-- FIFOs: `memory.vitis_fifo` (calibrated control, and when block RAM is used) and the shift registers with the data.
+- FIFOs: the calibrated control of `memory.vitis_fifo`, and the data in shift registers or block RAM (`fifo_memory`).
 
 Bands. LUT and FF: the 10-90 % band that the fitted formulas of stock layers have on held-out repositories, and the
 spread of Vivado's synthesis about its median (`coefficients.json`: `bands.resource`, `post_synthesis`), as independent
 factors: their logarithms are added in quadrature. These kernels are other ones, so the band is borrowed, not measured.
-DSP: the spread after synthesis. BRAM_18K: low, what synthesis leaves of a count; high, the shapes that HLS itself picks
-for ROMs. A design's band adds those of its stages, as if all erred in the same direction.
+LUTs that store (ROM, RAM, shift registers) follow from UG574, not from a fitted formula: they have the spread of
+synthesis alone. DSP: the spread after synthesis. BRAM_18K: low, what synthesis leaves of a count; high, the shapes that
+HLS itself picks for ROMs. A design's band adds those of its stages, as if all erred in the same direction.
 
 Small memories that no pragma binds (tables per output, a matrix-vector unit's pixel, a window's columns, the sums of a
 global depthwise convolution) are counted in LUTs.
@@ -30,16 +31,16 @@ global depthwise convolution) are counted in LUTs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from math import ceil, exp, hypot, log
-from typing import Any
+from typing import Any, Literal
 
 from qmfn.dataflow.stages import Memory, Pipeline, Stage
 from qmfn.estimate.arithmetic import dsp_per_multiplication
 from qmfn.estimate.coefficients import Band, coefficients
 from qmfn.estimate.devices import Device
-from qmfn.estimate.memory import LUTRAM_BITS, lutram_luts, ramb18, uram, vitis_fifo, weight_rom_bram
+from qmfn.estimate.memory import LUTRAM_BITS, fifo_bram, lutram_luts, ramb18, uram, vitis_fifo, weight_rom_bram
 from qmfn.estimate.resources import RESOURCE_KINDS, Resources
 
 BUDGET = 0.8
@@ -59,6 +60,9 @@ COUNTERS = {
     "window": 8, "matvec": 3, "depthwise": 8, "global_depthwise": 2, "add": 1, "fork": 1, "split": 2, "join": 2,
 }  # fmt: skip
 """Counters of each kernel, the loop's own included."""
+
+LUT_PER_BRAM = 128
+"""LUTs that a BRAM_18K is worth to a FIFO; the devices have 150 (ZCU102) to 407 (KV260) for each."""
 
 SHALLOW_WORDS = 16
 """Depth assumed for a FIFO whose depth is not known yet, if no more than the smallest distributed RAM holds it."""
@@ -99,9 +103,10 @@ class StageEstimate:
 
 @dataclass(frozen=True)
 class FifoEstimate:
-    """One stream between two stages: `depth` beats of `width` bits."""
+    """One stream between two stages, out of one of `layer`: `depth` beats of `width` bits."""
 
     name: str
+    layer: str
     depth: int
     width: int
     used: Range
@@ -210,9 +215,11 @@ def estimate_pipeline(
     """
     depths = assumed_depths(pipeline) if depths is None else depths
     stages = tuple(_stage_row(stage) for stage in pipeline.stages)
+    layers = {stage.name: stage.layer for stage in pipeline.stages}
     fifos = tuple(
-        FifoEstimate(stream.name, depths[stream.name], stream.width, fifo_range(depths[stream.name], stream.width))
+        FifoEstimate(stream.name, layers[stream.producer], depth, stream.width, fifo_range(depth, stream.width))
         for stream in pipeline.inner_streams
+        for depth in (depths[stream.name],)
     )
     total = sum((row.used for row in (*stages, *fifos)), start=NOTHING)
     return FoldedEstimate(
@@ -281,12 +288,13 @@ def iterations_before_output(stage: Stage) -> int:
 
 @cache
 def band_factors() -> dict[str, tuple[float, float]]:
-    """(low, high) on a count of LUT, FF, DSP; those of BRAM_18K are explained in this module's docstring."""
+    """(low, high) on counts; why, is explained in this module's docstring."""
     fitted = coefficients()
     formulas, synthesis = fitted.bands["resource"], fitted.post_synthesis
     factors = {kind: _independent(formulas[kind], synthesis[kind]) for kind in ("lut", "ff")}
-    relative = {kind: (synthesis[kind].low, synthesis[kind].high) for kind in ("dsp", "bram_18k")}
-    return factors | relative
+    lut = synthesis["lut"]
+    factors["memory_lut"] = lut.low / lut.median, lut.high / lut.median
+    return factors | {kind: (synthesis[kind].low, synthesis[kind].high) for kind in ("dsp", "bram_18k")}
 
 
 def _independent(formula: Band, synthesis: Band) -> tuple[float, float]:
@@ -298,18 +306,24 @@ def _independent(formula: Band, synthesis: Band) -> tuple[float, float]:
     return exp(-low), exp(high)
 
 
-def _banded(counted: Resources, bram_high: int) -> Range:
+def _banded(counted: _Count) -> Range:
     factors = band_factors()
 
     def end(index: int) -> dict[str, int]:
-        return {kind: round(getattr(counted, kind) * factors[kind][index]) for kind in ("lut", "ff", "dsp")}
+        lut = counted.lut * factors["lut"][index] + counted.memory * factors["memory_lut"][index]
+        low_or_high_bram = (round(counted.bram * factors["bram_18k"][0]), max(counted.bram, counted.bram_high))
+        return {
+            "lut": round(lut),
+            "ff": round(counted.ff * factors["ff"][index]),
+            "dsp": round(counted.dsp * factors["dsp"][index]),
+            "bram_18k": low_or_high_bram[index],
+            "uram": counted.uram,
+        }
 
-    low_bram = round(counted.bram_18k * factors["bram_18k"][0])
-    return Range(
-        Resources(**end(0), bram_18k=low_bram, uram=counted.uram),
-        counted,
-        Resources(**end(1), bram_18k=max(bram_high, counted.bram_18k), uram=counted.uram),
+    expected = Resources(
+        round(counted.lut + counted.memory), round(counted.ff), counted.dsp, counted.bram, counted.uram
     )
+    return Range(Resources(**end(0)), expected, Resources(**end(1)))
 
 
 # --- Stages -----------------------------------------------------------------------------------------------------------
@@ -317,10 +331,11 @@ def _banded(counted: Resources, bram_high: int) -> Range:
 
 @dataclass(frozen=True)
 class _Count:
-    """Part of a stage; `bram_high`: BRAM_18K at the high end. LUT and FF may be fractions."""
+    """Part of a stage: LUT of logic and of memory, and BRAM_18K at the high end. LUT and FF may be fractions."""
 
     lut: float = 0
     ff: float = 0
+    memory: float = 0
     dsp: int = 0
     bram: int = 0
     bram_high: int = 0
@@ -330,14 +345,8 @@ class _Count:
 def stage_range(stage: Stage) -> Range:
     """Resources of one stage with their band, its streams not included."""
     parts = [_control(stage), *_PARTS[stage.kind](stage)]
-    counted = Resources(
-        lut=round(sum(part.lut for part in parts)),
-        ff=round(sum(part.ff for part in parts)),
-        dsp=sum(part.dsp for part in parts),
-        bram_18k=sum(part.bram for part in parts),
-        uram=sum(part.uram for part in parts),
-    )
-    return _banded(counted, sum(part.bram_high for part in parts))
+    total = _Count(*(sum(getattr(part, field.name) for part in parts) for field in fields(_Count)))
+    return _banded(total)
 
 
 def _control(stage: Stage) -> _Count:
@@ -360,7 +369,8 @@ def _matvec(stage: Stage) -> list[_Count]:
 
 def _depthwise(stage: Stage) -> list[_Count]:
     product_bits = stage.weight_bits + stage.input_bits + stage.mid_rise
-    sums = stage.pe * (adder_tree_lut(stage.simd, product_bits) + stage.accumulator_bits)
+    terms = ceil(stage.simd / 2) if stage.multiplier == "dsp" and not stage.mid_rise else stage.simd
+    sums = stage.pe * (adder_tree_lut(terms, product_bits) + stage.accumulator_bits)
     return [
         *_window_parts(stage, stage.pe * stage.simd),
         _separate_products(stage),
@@ -376,7 +386,7 @@ def _global_depthwise(stage: Stage) -> list[_Count]:
     return [
         _requantised(stage, stage.pe),
         _separate_products(stage),
-        _Count(sums + _kept_lut(stage.groups, sums), sums),
+        _Count(sums, sums, memory=_kept_lut(stage.groups, sums)),
         _weights(stage),
         _ends_of_sums(stage),
         _tables(stage, stage.groups),
@@ -396,7 +406,7 @@ def _window_parts(stage: Stage, taps_at_once: int) -> list[_Count]:
     return [
         _requantised(stage, stage.pe),
         _memory(stage.line_memory, stage.width * stage.groups, (stage.kernel - 1) * stage.pe * stage.input_bits),
-        _Count(_kept_lut(stage.groups, columns), stage.kernel * column_bits),
+        _Count(ff=stage.kernel * column_bits, memory=_kept_lut(stage.groups, columns)),
         _Count(inside + taps * (multiplexer_lut(stage.steps) + 1), taps),
     ]
 
@@ -449,23 +459,29 @@ def _pixel_memory(groups: int, parts: int, width: int) -> _Count:
         return _Count(0, width)
     if parts == 1:
         return _Count(width, 2 * width)
-    return _Count(width + lut_ram(parts, width), width)
+    return _Count(width, width, memory=lut_ram(parts, width))
 
 
 def _dot_products(stage: Stage) -> _Count:
-    """`pe` sums of `simd` products of the same x: multipliers in fabric, in DSPs, or in DSPs that lanes share."""
+    """`pe` sums of `simd` products of the same x: multipliers in fabric, in DSPs, or in DSPs that lanes share.
+
+    Behind DSPs the first level of the tree costs nothing: HLS makes a multiply-add of every second product
+    (`arithmetic.fused_products_dsp`; calibration finds 41 % of the LUTs per adder bit behind DSPs, `dsp adder bits`).
+    """
     product_bits = stage.weight_bits + stage.input_bits
     tree = adder_tree_lut(stage.simd, product_bits)
+    pairs = ceil(stage.simd / 2)
     if stage.multiplier == "fabric":
         each = stage.simd * multiplier_lut(stage.weight_bits, stage.input_bits)
         registers = stage.simd * product_bits + tree / 2  # products, and every second level of the tree
         return _Count(stage.pe * (each + tree), stage.pe * registers)
     if stage.lanes_per_dsp == 1:
+        tree = adder_tree_lut(pairs, product_bits + 1)
         return _Count(stage.pe * tree, stage.pe * tree / 2, dsp=stage.simd * stage.pe)
     groups = ceil(stage.pe / stage.lanes_per_dsp)
     lanes, field = stage.lanes_per_dsp, stage.field_bits
     packing = (lanes - 2) * field + stage.weight_bits + 1  # weights side by side, a negative one borrows from the next
-    sums = (stage.simd - 1) * lanes * field
+    sums = (pairs - 1) * lanes * field
     apart = (lanes - 1) * field
     lut = groups * (stage.simd * packing + sums + apart)
     return _Count(lut, groups * (stage.simd * packing + sums / 2 + apart), dsp=groups * stage.simd)
@@ -507,7 +523,7 @@ def _ends_of_sums(stage: Stage) -> _Count:
 def _tables(stage: Stage, groups: int) -> _Count:
     """Shift, bias, slope and offset per output, one row per group; a single row is constants."""
     width = stage.pe * (stage.shift_bits + stage.bias_bits + stage.slope_bits + stage.offset_bits)
-    return _Count(lut_rom(groups, width), width) if groups > 1 else _Count()
+    return _Count(ff=width, memory=lut_rom(groups, width)) if groups > 1 else _Count()
 
 
 def _weights(stage: Stage) -> _Count:
@@ -515,7 +531,7 @@ def _weights(stage: Stage) -> _Count:
     if depth == 1:
         return _Count()
     if stage.weights_memory == "lutram" or (stage.weights_memory == "auto" and depth * width <= LUTRAM_BITS):
-        return _Count(lut_rom(depth, width), width)
+        return _Count(ff=width, memory=lut_rom(depth, width))
     return _Count(bram=ramb18(depth, width), bram_high=weight_rom_bram(depth, width, pinned=True))
 
 
@@ -524,7 +540,7 @@ def _memory(kind: Memory, depth: int, width: int) -> _Count:
     if kind == "uram":
         return _Count(uram=uram(depth, width))
     if kind == "lutram" or (kind == "auto" and depth * width <= LUTRAM_BITS):
-        return _Count(lut_ram(depth, width), width)
+        return _Count(ff=width, memory=lut_ram(depth, width))
     return _Count(bram=ramb18(depth, width), bram_high=ramb18(depth, width))
 
 
@@ -582,36 +598,70 @@ def lut_ram(depth: int, width: int) -> int:
 # --- FIFOs ------------------------------------------------------------------------------------------------------------
 
 
+def fifo_memory(depth: int, width: int) -> Literal["srl", "bram"]:
+    """Where a FIFO's data belongs: shift registers, unless they cost more LUTs than its block RAMs are worth.
+
+    Left alone, HLS takes block RAM for anything deeper than 2 and above 1,024 bits, 5 of them for 14 words of 80 bits
+    (40 LUT); so this choice has to be bound (`BIND_STORAGE type=fifo impl=...`).
+    """
+    return "srl" if ceil(width * shift_register_lut(depth)) <= LUT_PER_BRAM * fifo_bram(depth, width) else "bram"
+
+
 def fifo_range(depth: int, width: int) -> Range:
     """Resources of one FIFO with their band: control, and shift registers or block RAM for its data.
 
     `vitis_fifo` counts control as C-synthesis reports it; synthesis leaves its median share of that.
     """
-    lut, ff, bram = vitis_fifo(depth, width)
+    in_bram = fifo_memory(depth, width) == "bram"
+    lut, ff, _ = vitis_fifo(512 if in_bram else 2, width)
     left = coefficients().post_synthesis
-    stored = 0 if bram else ceil(width * shift_register_lut(depth))
+    stored = 0 if in_bram else ceil(width * shift_register_lut(depth))
+    bram = fifo_bram(depth, width) if in_bram else 0
     control_lut, control_ff = round(lut * left["lut"].median), round(ff * left["ff"].median)
-    return _banded(Resources(lut=control_lut + stored, ff=control_ff + width, bram_18k=bram), bram)
+    return _banded(_Count(control_lut, control_ff + width, stored, bram=bram))
 
 
 def assumed_depths(pipeline: Pipeline) -> dict[str, int]:
     """FIFO depths where none were simulated: shallow, but for shortcuts and around windows.
 
-    A shortcut keeps as many pixels as the stages beside it lag. What else simulation asks for is about half the lag of
-    a window before it and behind it, where all stages are equally fast.
+    A shortcut keeps as many pixels as the stages beside it lag. A matrix-vector unit that has no time to catch up with
+    a depthwise stage beside it needs a FIFO of about half of that one's lag between them (`keeps_up`).
     """
     stages = {stage.name: stage for stage in pipeline.stages}
     depths = {stream.name: shallow_depth(stream.width) for stream in pipeline.inner_streams}
     for stage in pipeline.stages:
         if stage.kind == "add":
             _deepen(depths, pipeline, *_shortcut(pipeline, stages, stage))
-        elif stage.kind not in ("split", "join", "fork"):
-            stream = pipeline.streams[stage.inputs[0]]
-            before = [stages[name] for name in _way_back(pipeline, stages, stream.name)]
-            source = next((other for other in before if other.kind not in ("split", "join")), None)
-            if stream.producer and not (source and source.kind == "window"):
-                _deepen(depths, pipeline, stream.name, burst_in_pixels(stage, source) / stage.pixels)
+        if stage.kind != "matvec":
+            continue
+        before, behind = _neighbour(pipeline, stages, stage, -1), _neighbour(pipeline, stages, stage, 1)
+        if before and not keeps_up(stage.iterations, before, pipeline.interval):
+            _deepen(depths, pipeline, stage.inputs[0], burst_share(before))
+        if behind and not keeps_up(stage.iterations, behind, pipeline.interval):
+            _deepen(depths, pipeline, stage.outputs[0], burst_share(behind))
     return depths
+
+
+def keeps_up(cycles: int, depthwise: Stage, interval: int) -> bool:
+    """Whether a stage of so many cycles has the time to catch up after a depthwise stage beside it has paused."""
+    return cycles <= interval * (1 - 2 * burst_share(depthwise))
+
+
+def burst_share(depthwise: Stage) -> float:
+    """Half the lag of a depthwise stage's window, as a share of a frame."""
+    return lag_in_pixels(depthwise) / 2 / depthwise.pixels
+
+
+def _neighbour(pipeline: Pipeline, stages: Mapping[str, Stage], stage: Stage, step: int) -> Stage | None:
+    """The depthwise stage before (-1) or behind (1) a stage, adapters between them left out."""
+    while True:
+        stream = pipeline.streams[stage.inputs[0] if step < 0 else stage.outputs[0]]
+        name = stream.producer if step < 0 else stream.consumer
+        if name is None:
+            return None
+        stage = stages[name]
+        if stage.kind not in ("split", "join"):
+            return stage if stage.kind == "depthwise" else None
 
 
 def _deepen(depths: dict[str, int], pipeline: Pipeline, stream: str, share: float) -> None:
@@ -628,15 +678,6 @@ def _shortcut(pipeline: Pipeline, stages: Mapping[str, Stage], add: Stage) -> tu
     readers = {*second[: second.index(fork)], add.name}
     stream = next(name for name in reversed(stages[fork].outputs) if pipeline.streams[name].consumer in readers)
     return stream, lag / add.pixels
-
-
-def burst_in_pixels(stage: Stage, before: Stage | None) -> float:
-    """Pixels that the FIFO before a stage keeps, because a window reads, or one before gives, by fits and starts."""
-    if stage.kind in ("window", "depthwise") or (stage.kind == "matvec" and stage.kernel > 1):
-        return lag_in_pixels(stage) / 2
-    if before is not None and before.kind == "depthwise":
-        return lag_in_pixels(before) / 2 / before.stride**2
-    return 0
 
 
 def lag_in_pixels(stage: Stage) -> int:

@@ -18,6 +18,7 @@ optimum is close because only a few layers are split; then the programme itself 
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,9 +39,10 @@ from qmfn.estimate.folded import (
     FoldedEstimate,
     Range,
     assumed_depths,
-    burst_in_pixels,
+    burst_share,
     estimate_pipeline,
     fifo_range,
+    keeps_up,
     lag_in_pixels,
     shallow_depth,
     stage_range,
@@ -59,7 +61,7 @@ SECONDS = 6
 """Or after so long."""
 
 ATTEMPTS = 4
-"""Programmes solved for one bound, each with what the last one did not see reserved."""
+"""Programmes solved for one target, each with what the ones before did not see reserved."""
 
 THRIFT = 0.01
 """Weight of the mean share of all resources beside the largest: what the largest does not need is not spent."""
@@ -105,7 +107,7 @@ class FoundFoldings:
 
     def as_yaml(self, backend: str, part: str, clock_period_ns: float) -> str:
         """The `hls` group of a design file, one line per layer that a person can edit."""
-        found = self.estimate
+        found, common = self.estimate, _most_common(self.foldings)
         stages = {stage.name: stage for stage in self.pipeline.stages}
         lines = [
             "hls:",
@@ -116,7 +118,8 @@ class FoundFoldings:
             f"  part: {part}  # {found.device.board}",
             f"  clock_period_ns: {clock_period_ns:g}",
             "  layers:",
-            *(_yaml_line(name, folding, stages[name]) for name, folding in self.foldings.items()),
+            f'    "*": {_yaml_group(common)}  # where a layer says nothing else',
+            *(_yaml_line(name, folding, common, stages[name]) for name, folding in self.foldings.items()),
         ]
         return "\n".join(lines) + "\n"
 
@@ -125,20 +128,30 @@ def _shares(found: FoldedEstimate) -> str:
     return ", ".join(f"{share:.0%} {NAMES[kind]}" for kind, share in found.utilisation.items() if share)
 
 
-def _yaml_line(name: str, folding: Folding, stage: Stage) -> str:
-    settings = f"simd: {folding.simd}, pe: {folding.pe}, multiplier: {folding.multiplier}"
-    settings += f", weights_memory: {folding.weights_memory}"
+def _most_common(foldings: Mapping[str, Folding]) -> dict[str, str]:
+    """The settings that most layers have; they stand once, before the layers."""
+    shared = ("multiplier", "weights_memory")
+    return {key: Counter(getattr(folding, key) for folding in foldings.values()).most_common(1)[0][0] for key in shared}
+
+
+def _yaml_line(name: str, folding: Folding, common: Mapping[str, str], stage: Stage) -> str:
+    settings = {"simd": folding.simd, "pe": folding.pe}
+    settings |= {key: getattr(folding, key) for key, value in common.items() if getattr(folding, key) != value}
     if folding.line_memory != "auto":
-        settings += f", line_memory: {folding.line_memory}"
-    return f"    {name}: {{{settings}}}  # RF {stage.reuse_factor}, {stage.iterations:,} cycles"
+        settings["line_memory"] = folding.line_memory
+    return f"    {name}: {_yaml_group(settings)}  # RF {stage.reuse_factor}, {stage.iterations:,} cycles"
+
+
+def _yaml_group(settings: Mapping[str, object]) -> str:
+    return f"{{{', '.join(f'{key}: {value}' for key, value in settings.items())}}}"
 
 
 def _largest_user(found: FoldedEstimate, kind: str) -> str:
-    """The layer that uses most of a resource, its adapters and windows included; "FIFOs" if these use more."""
-    used: dict[str, int] = {"the FIFOs": sum(getattr(fifo.used.high, kind) for fifo in found.fifos)}
-    for stage in found.stages:
-        used[stage.layer] = used.get(stage.layer, 0) + getattr(stage.used.high, kind)
-    return max(used, key=used.__getitem__)
+    """The layer that uses most of a resource, its adapters, windows and streams to the next layer included."""
+    used: Counter[str] = Counter()
+    for row in (*found.stages, *found.fifos):
+        used[row.layer] += getattr(row.used.high, kind)
+    return used.most_common(1)[0][0]
 
 
 def search_foldings(
@@ -196,7 +209,6 @@ class _Edge:
         producer: index of the layer whose PE are the lanes; None: the design's input.
         reader: index of the layer; at an add, of the one whose PE the add has (`joins` is True).
         lag: pixels that a shortcut has to keep.
-        burst: pixels that the FIFO before the reader has to keep.
     """
 
     producer: int | None
@@ -206,7 +218,6 @@ class _Edge:
     channels: int
     bits: int
     lag: int
-    burst: float
 
 
 class _Search:
@@ -223,23 +234,26 @@ class _Search:
     def for_target(self, target_fps: float) -> FoundFoldings:
         bound = int(1e9 / self.clock_period_ns / target_fps)
         self._check_speed(bound, target_fps)
-        found, _ = self._found(bound)
-        if _worst(found.estimate) > self.budget:
-            raise UserError(
-                f"{target_fps:g} frames/s on {self.device.part} ({self.device.board}): {self._missed(found)}"
-            )
-        return found
+        reserve = np.zeros(len(RESOURCE_KINDS))
+        for _ in range(ATTEMPTS):
+            found, unseen = self._found(bound, reserve)
+            if _worst(found.estimate) <= self.budget:
+                return found
+            if np.all(unseen <= reserve):
+                break
+            reserve = np.maximum(reserve, unseen)
+        raise UserError(f"{target_fps:g} frames/s on {self.device.part} ({self.device.board}): {self._missed(found)}")
 
     def fastest(self) -> FoundFoldings:
         reserve, left = np.zeros(len(RESOURCE_KINDS)), self.bounds
-        while True:
+        while left:
             left = left[self._first_within(left, reserve) :]
-            found, unseen = self._found(left[0])
+            found, unseen = self._found(left[0], reserve)
             if _worst(found.estimate) <= self.budget:
                 return found
-            if len(left) == 1:
-                break
-            reserve, left = np.maximum(reserve, unseen), left[1:]
+            if np.all(unseen <= reserve):
+                left = left[1:]
+            reserve = np.maximum(reserve, unseen)
         raise UserError(f"no folding fits {self.device.part} ({self.device.board}): {self._missed(found)}")
 
     def frontier(self) -> list[FoldedEstimate]:
@@ -289,30 +303,14 @@ class _Search:
         least = max(min(of_layer) for of_layer in cycles)
         return sorted(number for number in set().union(*cycles) if number >= least)
 
-    def _found(self, bound: int) -> tuple[FoundFoldings, np.ndarray]:
-        """The design for a bound, and what the programme did not see; where none is within the budget, the best.
-
-        What one attempt did not see is reserved in the next.
-        """
-        reserve = np.zeros(len(RESOURCE_KINDS))
-        attempts: list[FoundFoldings] = []
-        for _ in range(ATTEMPTS):
-            solution = self._solved(bound, reserve, relaxed=False)
-            if solution is None:
-                break
-            largest, seen, foldings = solution
-            if attempts and largest > self.budget:
-                break
-            attempts.append(self._built(foldings))
-            if _worst(attempts[-1].estimate) <= self.budget:
-                break
-            unseen = np.array([attempts[-1].estimate.utilisation[kind] for kind in RESOURCE_KINDS]) - seen
-            if np.all(unseen <= reserve):
-                break
-            reserve = np.maximum(reserve, unseen)
-        if not attempts:
+    def _found(self, bound: int, reserve: np.ndarray) -> tuple[FoundFoldings, np.ndarray]:
+        """The design for a bound, and the shares of it that the programme did not see."""
+        solution = self._solved(bound, reserve, relaxed=False)
+        if solution is None:
             raise UserError(f"{bound:,} cycles per frame: no combination of foldings has width adapters that keep up")
-        return min(attempts, key=lambda found: _worst(found.estimate)), reserve
+        _, seen, foldings = solution
+        found = self._built(foldings)
+        return found, np.array([found.estimate.utilisation[kind] for kind in RESOURCE_KINDS]) - seen
 
     def _built(self, foldings: dict[str, Folding]) -> FoundFoldings:
         """The design as it will be; FIFOs are simulated, which takes seconds, only if it may be within the budget."""
@@ -347,7 +345,9 @@ class _Search:
         options = []
         for simd, pe in fast:
             if simd * pe <= most:
-                options += _best([self._option(number, folding) for folding in self._choices(layer.stage, simd, pe)])
+                bursts = self._bursts(number, simd, pe, bound)
+                choices = self._choices(layer.stage, simd, pe)
+                options += _best([self._option(number, folding, bursts) for folding in choices])
         return options
 
     def _choices(self, stage: Stage, simd: int, pe: int) -> Iterator[Folding]:
@@ -356,10 +356,32 @@ class _Search:
         for multiplier, weights, line in product(("fabric", "dsp"), ("bram", "lutram"), lines):
             yield Folding(simd, pe, weights, line, multiplier)
 
-    def _option(self, number: int, folding: Folding) -> _Option:
+    def _option(self, number: int, folding: Folding, bursts: np.ndarray) -> _Option:
         layer = self.convolutions[number]
         lanes_in, lanes_out, _, used = self._facts(layer, folding)
-        return _Option(folding, lanes_in, lanes_out, self._share(used) + self._moves_along(number, lanes_out))
+        share = self._share(used) + self._moves_along(number, lanes_out) + bursts
+        return _Option(folding, lanes_in, lanes_out, share)
+
+    def _bursts(self, number: int, simd: int, pe: int, bound: int) -> np.ndarray:
+        """What FIFOs towards depthwise layers need beyond the edges' shallow ones, where a layer can't catch up."""
+        layer = self.convolutions[number]
+        total = np.zeros(len(RESOURCE_KINDS))
+        if layer.stage.kind != "matvec":
+            return total
+        stage, cycles = layer.stage, self._cycles(layer, simd, pe)
+        inputs = stage.pixels * stage.terms // simd, simd * stage.input_bits, self.by_name.get(layer.sources[0])
+        outputs = stage.out_pixels * stage.out_channels // pe, pe * stage.output_bits, self._readers.get(layer.name)
+        for beats, width, other in (inputs, outputs):
+            if other and other.stage.kind == "depthwise" and not keeps_up(cycles, other.stage, bound):
+                shallow = shallow_depth(width)
+                deep = max(shallow, ceil(beats * burst_share(other.stage)))
+                total += self._share(fifo_range(deep, width)) - self._share(fifo_range(shallow, width))
+        return total
+
+    @cached_property
+    def _readers(self) -> dict[str, FoldedLayer]:
+        """Per tensor the last layer that reads it: the only one where no shortcut begins."""
+        return {layer.sources[0]: layer for layer in self.layers}
 
     def _share(self, used: Range) -> np.ndarray:
         return np.array([getattr(used.high, kind) / max(getattr(self.device, kind), 1) for kind in RESOURCE_KINDS])
@@ -404,9 +426,7 @@ class _Search:
             reader = self._owner(layer.name)
             lag = self._lag(*layer.sources) if joins else 0
             producer = self._owner(layer.sources[-1])
-            before = self.by_name.get(layer.sources[-1])
-            burst = 0 if joins else burst_in_pixels(stage, before.stage if before else None)
-            edges.append(_Edge(producer, reader, joins, stage.pixels, stage.channels, stage.stream_bits, lag, burst))
+            edges.append(_Edge(producer, reader, joins, stage.pixels, stage.channels, stage.stream_bits, lag))
         return edges
 
     def _lag(self, main: str, shortcut: str) -> int:
@@ -431,9 +451,8 @@ class _Search:
             for place, lanes in enumerate(ways):
                 if place == 0 and edge.producer is None:
                     continue  # the design's input is no FIFO
-                pixels = max(edge.lag if place == 0 else 0, edge.burst if place == len(ways) - 1 else 0)
-                depth = max(ceil(pixels * edge.channels / lanes), shallow_depth(lanes * edge.bits))
-                used += fifo_range(depth, lanes * edge.bits)
+                depth = ceil(edge.lag * edge.channels / lanes) if place == 0 else 0
+                used += fifo_range(max(depth, shallow_depth(lanes * edge.bits)), lanes * edge.bits)
             self._edge_shares[key] = cycles, self._share(used)
         cycles, share = self._edge_shares[key]
         return share if cycles <= bound else None

@@ -1,7 +1,7 @@
 """What was asked is what is generated: the written project is read back and checked against the request.
 
-The C++ itself is read - `defines.h` for types, `parameters.h` for reuse factors and strategies - because hls4ml changes
-values between its Python objects and the files.
+The C++ itself is read - `defines.h` for types, `parameters.h` for reuse factors, strategies and stages - because hls4ml
+changes values between its Python objects and the files.
 """
 
 from __future__ import annotations
@@ -10,18 +10,76 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from qmfn.dataflow.build import build_pipeline
+from qmfn.dataflow.stages import Stage
 from qmfn.errors import UserError
 from qmfn.hls.convert import ModelGraph
+from qmfn.hls.folded.from_checkpoint import design_input, folded_layers
 from qmfn.hls.request import Request
 from qmfn.hls.types import FixedType
+from qmfn.model.checkpoint import Checkpoint
 from qmfn.model.mobilefacenet import LayerSpec
 
 TYPEDEF = re.compile(r"typedef (?:nnet::array<)?ap_fixed<(\d+),(-?\d+)(,AP_RND_CONV,AP_SAT,0)?>(?:, [\d*]+>)? (\w+);")
 STRUCT = re.compile(r"struct (\w+?) : nnet::\w+ \{(.*?)\n\};", re.DOTALL)
+STAGE = re.compile(r"struct (\w+)_config \{(.*?)\n\};\n\nvoid \1\(", re.DOTALL)
 CONSTANT = re.compile(r"static const unsigned (reuse_factor|strategy) = (?:nnet::)?(\w+);")
 
 
-def check_project(graph: ModelGraph, layers: tuple[LayerSpec, ...], request: Request, folder: Path) -> None:
+def check_project(graph: ModelGraph, checkpoint: Checkpoint, request: Request, folder: Path) -> None:
+    """Compare what was written with what was asked.
+
+    Raises:
+        UserError: something differs (hls4ml changed it), naming it, what was asked and what was generated.
+    """
+    if request.foldings is None:
+        _check_layers(graph, checkpoint.layers, request, folder)
+    else:
+        _check_stages(checkpoint, request, folder)
+
+
+def _check_stages(checkpoint: Checkpoint, request: Request, folder: Path) -> None:
+    """Every stage of the folded design, its work and its widths, as config and checkpoint alone say they must be."""
+    pipeline = build_pipeline(design_input(checkpoint), folded_layers(checkpoint, request.types), request.foldings)
+    generated = read_stages((folder / "firmware" / "parameters.h").read_text())
+    names = [stage.name for stage in pipeline.stages]
+    if names != list(generated):
+        raise UserError(f"the stages {', '.join(names)} were asked for, but {', '.join(generated)} were generated.")
+    for stage in pipeline.stages:
+        for name, asked in _asked_of(stage).items():
+            if generated[stage.name].get(name) != asked:
+                found = generated[stage.name].get(name)
+                raise UserError(f"{stage.name}: {name} {asked} was asked, but {found} was generated.")
+
+
+def read_stages(parameters: str) -> dict[str, dict[str, str]]:
+    """Stage -> constants and types of its configuration."""
+    stages = {}
+    for name, body in STAGE.findall(parameters):
+        stages[name] = dict(re.findall(r"static const \w+ (\w+) = (\w+);", body))
+        stages[name] |= {kind: width for width, kind in re.findall(r"typedef FOLDED_\w*INT\((\d+)\) (\w+);", body)}
+    return stages
+
+
+def _asked_of(stage: Stage) -> dict[str, object]:
+    """What the C++ of a stage must say."""
+    if stage.kind in ("add", "fork", "split", "join"):
+        return {"iterations": str(stage.iterations)}
+    asked = {"simd": str(stage.simd), "pe": str(stage.pe), "input_t": str(stage.input_bits)}
+    if stage.kind in ("window", "depthwise"):
+        asked["iterations"] = str(stage.iterations)
+    if stage.kind == "window":
+        return asked
+    return asked | {
+        "mid_rise": str(stage.mid_rise).lower(),
+        "weight_t": str(stage.weight_bits),
+        "sum_t": str(stage.accumulator_bits),
+        "result_t": str(stage.result_bits),
+        "output_bits": str(stage.output_bits),
+    }
+
+
+def _check_layers(graph: ModelGraph, layers: tuple[LayerSpec, ...], request: Request, folder: Path) -> None:
     """Compare every type, reuse factor and strategy in the C++ with the request.
 
     Raises:

@@ -41,15 +41,34 @@ def load_training_faces(config: TrainingConfig, size: int, key: str = "training"
         UserError: a source is missing or has faces of another size.
     """
     stores = [FaceStore(shared_file(name)) for name in config.faces]
-    people = stores[0].identities()
-    # A hash, so that the choice depends on the names alone and not on how many people there are.
-    chosen = sorted(people, key=lambda person: hashlib.sha256(person.encode()).digest())[: config.held_out_identities]
-    held_out = [(stores[0], path) for person in chosen for path in people[person]]
-    held_out_people = [index for index, person in enumerate(chosen) for _ in people[person]]
-    kept = {path for _, path in held_out}
+    held_out, held_out_people = _held_out(stores[0], config.held_out_identities)
+    kept = set(held_out)
     train = [(store, path) for store in stores for path in store.paths() if store is not stores[0] or path not in kept]
     _check_enough(config, len(train), held_out_people, key)
-    return TrainingFaces(_read(train, size), _read(held_out, size), np.asarray(held_out_people))
+    held_out_faces = _read([(stores[0], path) for path in held_out], size)
+    return TrainingFaces(_read(train, size), held_out_faces, np.asarray(held_out_people))
+
+
+def load_held_out_faces(config: TrainingConfig, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The faces that training never sees: uint8 (M, size, size, 3), and the index of each one's person, (M,).
+
+    Raises:
+        UserError: the source is missing or has faces of another size.
+    """
+    store = FaceStore(shared_file(config.faces[0]))
+    held_out, people = _held_out(store, config.held_out_identities)
+    return _read([(store, path) for path in held_out], size), np.asarray(people)
+
+
+def _held_out(store: FaceStore, identities: int) -> tuple[list[str], list[int]]:
+    """Pictures of the people that are kept out of training, and the index of each one's person."""
+    people = store.identities()
+    # A hash, so that the choice depends on the names alone and not on how many people there are.
+    chosen = sorted(people, key=lambda person: hashlib.sha256(person.encode()).digest())[:identities]
+    return (
+        [path for person in chosen for path in people[person]],
+        [index for index, person in enumerate(chosen) for _ in people[person]],
+    )
 
 
 def _check_enough(config: TrainingConfig, train: int, held_out_people: Sequence[int], key: str) -> None:

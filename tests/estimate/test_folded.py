@@ -80,11 +80,15 @@ def test_weights_go_where_they_are_asked_to():
     assert in_luts.expected.lut - in_bram.expected.lut == folded.lut_rom(1024, 32)
 
 
-@pytest.mark.parametrize(("simd", "pe", "bram"), [(64, 128, 0), (64, 32, 0), (16, 16, None)])
-def test_small_weight_memories_that_nobody_binds_stay_in_luts(simd, pe, bram):
-    stage = matvec(simd, pe)
-    small = stage.weight_words == 1 or stage.weight_words * stage.multipliers * 4 <= 1024
-    assert (folded.stage_range(stage).expected.bram_18k == 0) == small
+def test_small_weight_memories_that_nobody_binds_stay_in_luts():
+    few = dataclasses.replace(POINTWISE, channels=4, out_channels=64)  # 4 * 64 weights of 4 bits: 1,024
+    for channels, brams in ((4, 0), (8, 1)):
+        stage = dataclasses.replace(few, channels=channels, simd=2, pe=2)
+        assert folded.stage_range(stage).expected.bram_18k == brams
+
+
+def test_constants_need_no_memory():
+    assert folded.stage_range(matvec(64, 128, weights_memory="bram")).expected.bram_18k == 0
 
 
 def test_line_memory_kinds():
@@ -137,7 +141,7 @@ def test_more_pe_is_faster_and_larger():
 
 @pytest.mark.parametrize(("weight_bits", "input_bits"), [(3, 4), (4, 4), (4, 5), (6, 8), (8, 8)])
 def test_finns_count_of_a_matrix_vector_unit_is_in_the_band(weight_bits, input_bits):
-    """FINN: 300 + 1.1 * PE * (SIMD * (2 * ceil((w + a) / 6) - 1) * (w + a) + (w + a) * (2 * SIMD - 1) + accumulator)."""
+    """300 + 1.1 * PE * (SIMD * (2 * ceil((w + a) / 6) - 1) * (w + a) + (w + a) * (2 * SIMD - 1) + accumulator)."""
     simd, pe, bits = 16, 8, weight_bits + input_bits
     stage = dataclasses.replace(
         matvec(simd, pe), weight_bits=weight_bits, input_bits=input_bits, stream_bits=input_bits,
@@ -156,9 +160,10 @@ def test_band_is_ordered_and_wide():
 
 
 def test_fifos_in_registers_and_in_block_ram():
-    shallow, deep = folded.fifo_range(2, 64).expected, folded.fifo_range(512, 64).expected
-    assert (shallow.bram_18k, deep.bram_18k) == (0, 4)  # 1,024 x 18 each
-    assert shallow.lut == deep.lut + 32  # two bits per LUT
+    shallow, wide, deep = (folded.fifo_range(*size).expected for size in ((2, 64), (14, 80), (1024, 16)))
+    assert (shallow.bram_18k, wide.bram_18k, deep.bram_18k) == (0, 0, 1)
+    assert wide.lut - shallow.lut == (80 - 64) / 2  # two bits per LUT
+    assert deep.lut == shallow.lut - 32
 
 
 def test_estimate_of_a_pipeline():

@@ -32,7 +32,7 @@ def written(config: DesignConfig, checkpoint: Checkpoint, folder: Path):
     with contextlib.redirect_stdout(io.StringIO()):
         graph = convert.convert(config, checkpoint, request, model, folder)
         project.write_project(graph, folder, folder)
-    readback.check_project(graph, checkpoint.layers, request, folder)
+    readback.check_project(graph, checkpoint, request, folder)
     return model, graph
 
 
@@ -51,4 +51,6 @@ def compared(
 ) -> compare.Comparison:
     """Convert, compile and compare every value of every layer."""
     model, graph = written(config, checkpoint, folder)
-    return compare.compare(simulate(graph, folder, types), model, checkpoint, images)
+    return compare.compare(
+        simulate(graph, folder, types), model, checkpoint, images, config.hls.dataflow == "folded"
+    )

@@ -7,9 +7,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from qmfn.config import DesignConfig
+from qmfn.dataflow.build import divisors
 from qmfn.hls.reuse import valid_reuse_factors
 from qmfn.model.formats import offset_obstacle
-from qmfn.model.mobilefacenet import architecture
+from qmfn.model.mobilefacenet import LayerSpec, architecture
 
 BITS = st.integers(2, 8)
 
@@ -56,6 +57,49 @@ def designs(draw: st.DrawFn) -> DesignConfig:
     design = {"name": "random", "model": draw(models())}
     layers = architecture(DesignConfig.model_validate(design).model)
     convolutions = [layer for layer in layers if layer.kind != "add"]
+    design["quantisation"] = {"layers": draw(bits_by_layer(layers))}
+    design["hls"] = {
+        "backend": draw(st.sampled_from(["Vitis", "Vivado"])),
+        "layers": {
+            layer.name: {
+                "reuse_factor": draw(st.sampled_from(valid_reuse_factors(layer))),
+                "strategy": draw(st.sampled_from(["Resource", "Resource", "Latency"])),
+            }
+            for layer in convolutions
+        },
+    }
+    return DesignConfig.model_validate(design)
+
+
+@st.composite
+def folded_designs(draw: st.DrawFn) -> DesignConfig:
+    """The same for the folded dataflow: every layer with a folding, memories and multipliers of its own."""
+    design = {"name": "random", "model": draw(models())}
+    layers = architecture(DesignConfig.model_validate(design).model)
+    design["quantisation"] = {"layers": draw(bits_by_layer(layers))}
+    design["hls"] = {
+        "dataflow": "folded",
+        "backend": draw(st.sampled_from(["Vitis", "Vivado"])),
+        "layers": {layer.name: draw(foldings(layer)) for layer in layers if layer.kind != "add"},
+    }
+    return DesignConfig.model_validate(design)
+
+
+@st.composite
+def foldings(draw: st.DrawFn, layer: LayerSpec) -> dict[str, Any]:
+    is_global = layer.kind == "depthwise" and layer.out_size == 1 and layer.kernel == layer.in_size
+    return {
+        "simd": 1 if is_global else draw(st.sampled_from(divisors(layer.terms))),
+        "pe": draw(st.sampled_from(divisors(layer.out_channels))),
+        "multiplier": draw(st.sampled_from(["fabric", "dsp"])),
+        "weights_memory": draw(st.sampled_from(["auto", "bram", "lutram"])),
+        "line_memory": draw(st.sampled_from(["auto", "bram", "uram", "lutram"])),
+    }
+
+
+@st.composite
+def bits_by_layer(draw: st.DrawFn, layers: tuple[LayerSpec, ...]) -> dict[str, dict[str, Any]]:
+    convolutions = [layer for layer in layers if layer.kind != "add"]
     bits = {
         layer.name: {
             **draw(weights()),
@@ -71,15 +115,4 @@ def designs(draw: st.DrawFn) -> DesignConfig:
             bits[layer.name]["input_bits"] = draw(st.integers(2, arrive - 1))
         if offset_obstacle(layer, layers) is None and draw(st.booleans()):
             bits[layer.name]["offset_bits"] = draw(BITS)
-    design["quantisation"] = {"layers": bits}
-    design["hls"] = {
-        "backend": draw(st.sampled_from(["Vitis", "Vivado"])),
-        "layers": {
-            layer.name: {
-                "reuse_factor": draw(st.sampled_from(valid_reuse_factors(layer))),
-                "strategy": draw(st.sampled_from(["Resource", "Resource", "Latency"])),
-            }
-            for layer in convolutions
-        },
-    }
-    return DesignConfig.model_validate(design)
+    return bits

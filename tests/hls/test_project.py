@@ -79,7 +79,7 @@ def test_whatever_hls4ml_changes_is_found(tiny, file, old, new, said):
     path.write_text(changed)
     try:
         with pytest.raises(UserError, match=said):
-            readback.check_project(graph, checkpoint.layers, request, folder)
+            readback.check_project(graph, checkpoint, request, folder)
     finally:
         path.write_text(right)
 

@@ -18,6 +18,7 @@ from qmfn.dataflow.build import product_field
 from qmfn.dataflow.stages import Memory, Stage
 from qmfn.hls.folded.numbers import LayerNumbers
 from qmfn.hls.folded.stage_layer import FoldedStage
+from qmfn.hls.types import FixedType
 
 HEADERS = ["folded/folded_matvec.h", "folded/folded_depthwise.h", "folded/folded_streams.h", "folded/folded_window.h"]
 
@@ -173,13 +174,12 @@ def _ends(node: FoldedStage) -> dict[str, int | bool]:
     constants = {"requantises": requantises, "input_bits": values.arrives.width, "input_up": up, "input_drop": drop}
     if numbers is None:
         return constants
-    slope_digits = numbers.slope_type.width - numbers.slope_type.integer if numbers.slope_type else 0
-    up, drop = _digits(numbers.result.integer - numbers.result.width - slope_digits, _step(values.leaves))
-    constants |= {"slope_digits": slope_digits, "output_bits": values.leaves.width}
+    up, drop = _digits(_step(numbers.result) - numbers.slope_digits, _step(values.leaves))
+    constants |= {"slope_digits": numbers.slope_digits, "output_bits": values.leaves.width}
     return constants | {"output_up": up, "output_drop": drop}
 
 
-def _step(precision: PrecisionType) -> int:
+def _step(precision: PrecisionType | FixedType) -> int:
     """Exponent of a type's least significant bit."""
     return precision.integer - precision.width
 

@@ -73,7 +73,7 @@ def _stage(layer: LayerSpec, types: LayerTypes, arrives: FixedType, parameters: 
     kernel = parameters["kernel"].reshape(-1, layer.out_channels)
     numbers = layer_numbers(layer.name, kernel, parameters["bias"], multiplied)
     if layer.prelu:
-        numbers = with_prelu(layer.name, numbers, parameters["slope"], parameters.get("offset"))
+        numbers = with_prelu(layer.name, numbers, parameters["slope"], parameters.get("offset"), types.output)
     return with_numbers(stage, numbers)
 
 

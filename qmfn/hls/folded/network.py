@@ -161,8 +161,7 @@ class _Reader:
         slope = _slope(node, channels)
         offset = _exact_values(node, "offset") if "offset" in node.weights else None
         precision = node.get_output_variable().type.precision
-        fixed_type(node, precision)
-        numbers = with_prelu(name, convolution.numbers, slope, offset)
+        numbers = with_prelu(name, convolution.numbers, slope, offset, fixed_type(node, precision))
         stage = dataclasses.replace(convolution.folded.stage, output_bits=precision.width)
         self._put(node, stage, convolution.folded.sources, convolution.arrives, precision, numbers)
 

@@ -30,7 +30,8 @@ class LayerNumbers:
         bias: (outputs,) in the channel's step.
         bias_bits: of a bias; sum_bits: of the sum of products in the channel's step.
         result: the type of biased sums on the layer's grid.
-        slope, offset: (outputs,) integers of their types, or None.
+        slope: (outputs,) integers with `slope_digits` binary digits behind the point, or None.
+        offset: (outputs,) in steps of what leaves, or None.
     """
 
     weights: np.ndarray
@@ -42,9 +43,8 @@ class LayerNumbers:
     sum_bits: int
     result: FixedType
     slope: np.ndarray | None = None
-    slope_type: FixedType | None = None
+    slope_digits: int = 0
     offset: np.ndarray | None = None
-    offset_type: FixedType | None = None
 
 
 def layer_numbers(
@@ -92,12 +92,31 @@ def layer_numbers(
     )
 
 
-def with_prelu(name: str, numbers: LayerNumbers, slope: np.ndarray, offset: np.ndarray | None) -> LayerNumbers:
-    """The same with a PReLU behind: exact slopes and, where it has them, offsets, each (outputs,)."""
-    found = _prelu_numbers(name, "slope", slope)
+def with_prelu(
+    name: str, numbers: LayerNumbers, slope: np.ndarray, offset: np.ndarray | None, output: FixedType
+) -> LayerNumbers:
+    """The same with a PReLU behind.
+
+    Args:
+        slope: (outputs,) exact values.
+        offset: (outputs,) exact values in steps of the output, or None.
+        output: type of what leaves.
+
+    Raises:
+        UserError: an offset is finer than the output's steps.
+    """
+    slope_step = min(0, _step(type_of_values(slope)))  # the kernel puts digits behind the point, never in front of it
+    found = {"slope": _exact_integers(name, slope, np.asarray(slope_step)), "slope_digits": -slope_step}
     if offset is not None:
-        found |= _prelu_numbers(name, "offset", offset)
+        if offset.any() and _step(type_of_values(offset)) < _step(output):
+            raise UserError(f"{name}: its offsets must be multiples of the output's step 2**{_step(output)}.")
+        found["offset"] = _exact_integers(name, offset, np.asarray(_step(output)))
     return dataclasses.replace(numbers, **found)
+
+
+def _step(fixed: FixedType) -> int:
+    """Exponent of a type's least significant bit."""
+    return fixed.integer - fixed.width
 
 
 def with_numbers(stage: Stage, numbers: LayerNumbers) -> Stage:
@@ -110,8 +129,8 @@ def with_numbers(stage: Stage, numbers: LayerNumbers) -> Stage:
         shift_bits=int(numbers.shift.max()).bit_length(),
         result_bits=numbers.result.width,
         bias_bits=numbers.bias_bits,
-        slope_bits=numbers.slope_type.width if numbers.slope_type else 0,
-        offset_bits=numbers.offset_type.width if numbers.offset_type else 0,
+        slope_bits=0 if numbers.slope is None else _bits(numbers.slope.min(), numbers.slope.max()),
+        offset_bits=0 if numbers.offset is None else _bits(numbers.offset.min(), numbers.offset.max()),
     )
 
 
@@ -134,12 +153,6 @@ def _exact_integers(name: str, values: np.ndarray, exponents: np.ndarray) -> np.
     integers = np.rint(scaled).astype(np.int64)
     assert np.array_equal(integers, scaled), "an exponent divides all values of its channel"
     return integers
-
-
-def _prelu_numbers(name: str, what: str, values: np.ndarray) -> dict:
-    kind = type_of_values(values)
-    exponent = kind.integer - kind.width
-    return {what: _exact_integers(name, values, np.asarray(exponent)), f"{what}_type": kind}
 
 
 def _bits(low: int, high: int) -> int:

@@ -1,0 +1,50 @@
+"""`compare`: several converted designs side by side."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from qmfn.cli import add_json_argument, command_parser, quiet_libraries, run_command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and run; gives the exit code."""
+    return run_command(compare, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "compare",
+        "Set converted designs side by side: bits, accuracy, frames per second, resources.",
+        "hls_project/w8a8 hls_project/w4a4",
+        "hls_project/* --html compare.html --picture pareto.png",
+    )
+    parser.add_argument(
+        "designs", nargs="+", type=Path, metavar="DESIGN",
+        help="folder of a converted design, or its report.json; accuracy comes from an evaluation.json beside it "
+        "(evaluate --json)",
+    )  # fmt: skip
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with table and pictures")
+    parser.add_argument(
+        "--picture", type=Path, metavar="FILE", help="also draw the trade-offs: speed for LUTs, accuracy for bits"
+    )
+    add_json_argument(parser)
+    return parser
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Exit code 0 whatever the figures are: the table says so."""
+    quiet_libraries()
+    from qmfn.report import compare, show_sections, write_json
+
+    designs = compare.read_designs(arguments.designs)
+    show_sections(compare.sections(designs))
+    if arguments.html:
+        compare.write_page(designs, arguments.html)
+    if arguments.picture:
+        compare.write_picture(designs, arguments.picture)
+    if arguments.json:
+        write_json(compare.as_dict(designs), Path(arguments.json))
+    return 0

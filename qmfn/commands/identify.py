@@ -1,0 +1,110 @@
+"""`identify`: who of a folder of people is on a photo."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qmfn.cli import command_parser, quiet_libraries, run_command
+from qmfn.commands.verify import add_matching_arguments, say_what_takes_long, stacked
+
+if TYPE_CHECKING:
+    from qmfn.report.content import Section
+
+BATCH = 64
+"""Faces that are embedded at once."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and run; gives the exit code."""
+    return run_command(identify, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "identify",
+        "Compares the largest face of a photo with everyone in a folder: a sub-folder or a picture for each person.",
+        "photo.jpg --gallery people/ --config configs/w4a4.yml",
+        script=False,
+    )
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="photo, or an aligned face of the design's size")
+    parser.add_argument("--gallery", required=True, type=Path, metavar="DIR", help="folder of people")
+    parser.add_argument("--top", type=int, default=5, metavar="N", help="people to show (5)")
+    add_matching_arguments(parser)
+    return parser
+
+
+def identify(arguments: argparse.Namespace) -> int:
+    """Exit code 0 whether somebody is found or not: the table says so."""
+    quiet_libraries()
+    import numpy as np
+
+    from qmfn import report
+    from qmfn.config import load_config
+    from qmfn.engines import engine
+    from qmfn.faces import matching
+    from qmfn.faces.operating_point import known_threshold
+    from qmfn.faces.verification import cosine
+
+    config = load_config(arguments.config, arguments.overrides)
+    threshold, about = known_threshold(config, arguments.far)
+    probe = matching.face_of(arguments.photo, config.model.input_size)
+    gallery = matching.read_gallery(arguments.gallery, config.model.input_size)
+    for remark in filter(None, [probe.remark, *(f"left out: {reason}" for reason in gallery.left_out)]):
+        print(remark)
+    say_what_takes_long(arguments.engine)
+    pixels = stacked([probe, *gallery.faces])
+    with engine(config, arguments.engine) as embed:
+        batches = [embed(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
+    wanted, *known = np.concatenate(batches).astype(float)
+    found = matching.best_by_person(gallery, [cosine(wanted, embedding) for embedding in known])
+    matches = [
+        {
+            "person": person,
+            "picture": face.name,
+            "similarity": similarity,
+            "decision": matching.decision(similarity, threshold),
+        }
+        for person, face, similarity in found
+    ]
+    result = {
+        "design": config.name,
+        "engine": arguments.engine,
+        "photo": probe.as_dict(),
+        "far": arguments.far,
+        "threshold": threshold.cosine if threshold else None,
+        "about": about,
+        "matches": matches,
+        "left_out": gallery.left_out,
+    }
+    report.show_sections([_section(result, len(gallery.faces), arguments.top)])
+    if arguments.json:
+        report.write_json(result, Path(arguments.json))
+    return 0
+
+
+def _section(result: dict, pictures: int, top: int) -> Section:
+    from qmfn.report.content import Section, Table
+
+    matches, threshold = result["matches"], result["threshold"]
+    sentences = [result["about"]]
+    if threshold is not None:
+        best = matches[0]
+        reached = f"the threshold {threshold:.4f} at FAR {result['far']}"
+        nobody = f"nobody in the gallery: no similarity reaches {reached}."
+        sentences = [
+            f"{best['person']}: similarity {best['similarity']:.4f} reaches {reached}."
+            if best["decision"] == "same"
+            else nobody,
+            *sentences,
+            f"The rate is per comparison: with {pictures:,} pictures a stranger is taken for someone up to that many "
+            "times as often.",
+        ]
+    rows = [
+        [match["person"], match["picture"], match["decision"] or "", f"{match['similarity']:.4f}"]
+        for match in matches[: max(1, top)]
+    ]
+    table = Table(["person", "picture", "decision", "similarity"], rows, text_columns=3)
+    return Section(f"{result['photo']['photo']} ({result['design']}, {result['engine']})", sentences, table)

@@ -1,0 +1,104 @@
+"""`verify`: do two photos show the same person, by the quantised network or by the HLS code."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from qmfn.cli import add_design_arguments, command_parser, quiet_libraries, run_command
+
+ENGINES = ("keras", "csim")
+FAR_CHOICES = ("1e-2", "1e-3")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and run; gives the exit code."""
+    return run_command(verify, command_line().parse_args(arguments))
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "verify",
+        "Finds and aligns the largest face of two photos, embeds both, and compares the embeddings.",
+        "a.jpg b.jpg --config configs/w4a4.yml",
+        "a.jpg b.jpg --config configs/w4a4.yml --engine csim --picture pair.png",
+        script=False,
+    )
+    for name in ("first", "second"):
+        parser.add_argument(name, type=Path, metavar="PHOTO", help="photo, or an aligned face of the design's size")
+    add_matching_arguments(parser)
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw both aligned faces with the verdict")
+    return parser
+
+
+def add_matching_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `verify` and `identify` share: the design, the engine, the false accept rate."""
+    add_design_arguments(parser)
+    parser.add_argument(
+        "--engine", choices=ENGINES, default=ENGINES[0],
+        help="keras: the quantised network (default); csim: the HLS code, the same embeddings, compiled first",
+    )  # fmt: skip
+    parser.add_argument(
+        "--far", choices=FAR_CHOICES, default="1e-3",
+        help="false accept rate of the decision (1e-3): one of so many pairs of different people is called the same",
+    )  # fmt: skip
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Exit code 0 whether it is the same person or not: the verdict says so."""
+    quiet_libraries()
+    from qmfn import report
+    from qmfn.config import load_config
+    from qmfn.engines import engine
+    from qmfn.faces import matching
+    from qmfn.faces.operating_point import known_threshold
+    from qmfn.faces.verification import cosine
+
+    config = load_config(arguments.config, arguments.overrides)
+    threshold, about = known_threshold(config, arguments.far)
+    faces = tuple(matching.face_of(path, config.model.input_size) for path in (arguments.first, arguments.second))
+    for face in faces:
+        if face.remark:
+            print(face.remark)
+    say_what_takes_long(arguments.engine)
+    with engine(config, arguments.engine, jobs=1) as embed:
+        similarity = cosine(*embed(stacked(faces)).astype(float))
+    decision = matching.decision(similarity, threshold)
+    verdict = f"similarity {similarity:.4f}"
+    if threshold:
+        verdict = f"{WORDS[decision]}: {verdict}, threshold {threshold.cosine:.4f} at FAR {arguments.far}"
+    print(f"{verdict} ({config.name}, {arguments.engine})")
+    print(about)
+    if arguments.picture:
+        matching.draw_pair(faces, verdict, arguments.picture)
+        print(f"picture: {arguments.picture}")
+    if arguments.json:
+        result = {
+            "design": config.name,
+            "engine": arguments.engine,
+            "photos": [face.as_dict() for face in faces],
+            "similarity": similarity,
+            "far": arguments.far,
+            "threshold": threshold.cosine if threshold else None,
+            "decision": decision,
+            "about": about,
+        }
+        report.write_json(result, Path(arguments.json))
+    return 0
+
+
+WORDS = {"same": "same person", "different": "different people"}
+
+
+def say_what_takes_long(engine: str) -> None:
+    """The C-simulation of a design of full size takes a minute to compile the first time."""
+    if engine == "csim":
+        print("converting the design and compiling its C-simulation ...", flush=True)
+
+
+def stacked(faces: Sequence):
+    """Faces as an engine takes them: uint8 (N, size, size, 3)."""
+    import numpy as np
+
+    return np.stack([face.pixels for face in faces])

@@ -1,0 +1,350 @@
+"""Pictures of a report: matplotlib figures as inline SVG that follow the page's theme.
+
+A figure is drawn with one placeholder colour per role (`COLOURS`); in the SVG every placeholder becomes the page's CSS
+variable of that role, so that one picture is right in light, in dark and on paper. Text stays text, in the page's font.
+Sizes are CSS pixels. Gives `Markup` for the templates; `save` writes a figure to a file of its own instead.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from qmfn.errors import UserError
+from qmfn.files import file_aside
+
+COLOURS = {
+    "ink": "#a1c001", "muted": "#a1c002", "line": "#a1c003", "paper": "#a1c004", "wash": "#a1c005", "warn": "#a1c006",
+    "s1": "#a1c011", "s2": "#a1c012", "s3": "#a1c013", "s4": "#a1c014", "s5": "#a1c015",
+}  # fmt: skip
+"""Role -> placeholder; the page's style.css has a variable of each name, `--s1` to `--s5` for series."""
+
+ON_PAPER = {
+    "ink": "#20262b", "muted": "#69737c", "line": "#dedbd4", "paper": "#ffffff", "wash": "#f4f2ed", "warn": "#c2701d",
+    "s1": "#2f6f82", "s2": "#79a7a1", "s3": "#c8a865", "s4": "#8b83a6", "s5": "#b9bec2",
+}  # fmt: skip
+"""The light theme's colours (style.css), for pictures that stand alone."""
+
+PIXELS_PER_INCH = 72
+"""An SVG of matplotlib has 72 units per inch; the page shows one unit as one pixel."""
+
+WIDE, NARROW, SQUARE = 1040, 350, 420
+"""Widths: over a whole desktop page, of a phone, half a page (a desktop widens that a little, a phone shrinks it)."""
+
+LARGEST_ZOOM = 1.25
+
+TIP = "tip-"
+"""Start of the id of what shows a text under the pointer."""
+
+HISTOGRAM_BINS = 60
+
+ROC_POINTS = 400
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a chart over layers. `parts`: (series role, value) from the bottom up; `group` shares a tick."""
+
+    name: str
+    group: str
+    parts: tuple[tuple[str, float], ...]
+
+    @property
+    def height(self) -> float:
+        return sum(value for _, value in self.parts)
+
+
+def both_widths(draw: Callable[[int], Figure], label: str, tips: Sequence[str] = ()) -> Markup:
+    """A chart twice, for desktop and phone; the page's style shows one."""
+    return inline_svg(draw(WIDE), label, "only-wide", tips) + inline_svg(draw(NARROW), label, "only-narrow", tips)
+
+
+def pipeline_figure(bars: Sequence[Bar], bottleneck: str, width: int) -> Figure:
+    """Cycles per frame of every stage, in the order of the data; the bottleneck in its own colour, with its name."""
+    axes = _chart(width, 250 if width > NARROW else 210)
+    _columns(axes, bars, highlighted=bottleneck)
+    slowest = next((index for index, bar in enumerate(bars) if bar.name == bottleneck), None)
+    if slowest is not None:
+        _point_at(axes, bars, slowest)
+    axes.set_ylabel("cycles per frame")
+    return axes.figure
+
+
+def footprint_figure(bars: Sequence[Bar], width: int) -> Figure:
+    """Bits of every layer, stacked by kind."""
+    axes = _chart(width, 230 if width > NARROW else 200)
+    _columns(axes, bars)
+    axes.set_ylabel("bits")
+    return axes.figure
+
+
+def _columns(axes: Axes, bars: Sequence[Bar], highlighted: str | None = None) -> None:
+    positions = np.arange(len(bars))
+    for index, bar in enumerate(bars):
+        bottom = 0.0
+        for role, value in bar.parts:
+            colour = COLOURS["warn" if bar.name == highlighted else role]
+            axes.bar(index, value, 0.78, bottom, color=colour, linewidth=0)[0].set_gid(f"{TIP}{index}")
+            bottom += value
+    axes.set_xlim(-0.7, len(positions) - 0.3)
+    axes.set_ylim(0, max((bar.height for bar in bars), default=1) * 1.16 or 1)
+    axes.yaxis.set_major_formatter(_short_number)
+    axes.yaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
+    _group_ticks(axes, bars)
+
+
+def _group_ticks(axes: Axes, bars: Sequence[Bar]) -> None:
+    """One tick in the middle of neighbours of a group, a faint band under every other group."""
+    runs: list[tuple[str, int, int]] = []
+    for index, bar in enumerate(bars):
+        if runs and runs[-1][0] == bar.group:
+            runs[-1] = (bar.group, runs[-1][1], index)
+        else:
+            runs.append((bar.group, index, index))
+    for _, first, last in runs[1::2]:
+        axes.axvspan(first - 0.5, last + 0.5, color=COLOURS["wash"], linewidth=0, zorder=-2)
+    ticks, labels, free_from = [], [], -np.inf
+    pixels = axes.figure.get_figwidth() * PIXELS_PER_INCH - 60
+    for group, first, last in runs:
+        middle = (first + last) / 2
+        half = (len(group) * 6.2 + 6) / 2 * len(bars) / pixels
+        if middle - half >= free_from:
+            ticks.append(middle)
+            labels.append(group)
+            free_from = middle + half
+    axes.set_xticks(ticks, labels)
+
+
+def _point_at(axes: Axes, bars: Sequence[Bar], index: int) -> None:
+    """Name and height over a bar, on the side that has room."""
+    right = index > 0.6 * len(bars)
+    axes.annotate(
+        f"{bars[index].name} · {bars[index].height:,.0f} cycles", (index, bars[index].height),
+        xytext=(6 if right else -6, 6), textcoords="offset points", ha="right" if right else "left", va="bottom",
+        color=COLOURS["warn"], fontweight="bold", fontsize=11,
+    )  # fmt: skip
+
+
+def roc_figure(roc: dict, smallest_far: float) -> Figure:
+    """TAR over FAR, FAR on a logarithmic axis down to one different pair."""
+    axes = _chart(SQUARE, 270)
+    far, tar = np.array(roc["far"]), np.array(roc["tar"])
+    axes.plot(np.maximum(far, smallest_far), tar, drawstyle="steps-post", color=COLOURS["s1"], linewidth=2)
+    floor = max(0.0, float(tar[far <= smallest_far].max(initial=0)) - 0.1)
+    axes.set(xscale="log", xlim=(smallest_far, 1), ylim=(floor, 1 + 0.02 * (1 - floor)))
+    axes.set(xlabel="false accept rate", ylabel="true accept rate")
+    axes.xaxis.set_major_formatter(_percent)
+    axes.yaxis.set_major_formatter(_percent)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_minor_locator(NullLocator())
+    return axes.figure
+
+
+def scores_figure(scores: dict, threshold: float | None) -> Figure:
+    """How the cosines of same and of different pairs are spread, with the threshold between them."""
+    axes = _chart(SQUARE, 270)
+    edges = np.array(scores["edges"])
+    for role, key in (("s3", "different"), ("s1", "same")):
+        axes.stairs(scores[key], edges, fill=True, color=COLOURS[role], alpha=0.75, linewidth=0)
+    tallest = max(max(scores["same"]), max(scores["different"]), 1)
+    axes.set(xlabel="cosine of the two embeddings", ylabel="pairs")
+    axes.set(xlim=(edges[0], edges[-1]), ylim=(0, tallest * 1.14))
+    if threshold is not None:
+        axes.axvline(threshold, color=COLOURS["ink"], linewidth=1, linestyle=(0, (3, 2)))
+        axes.annotate(
+            f"threshold {threshold:.3f}", (threshold, tallest * 1.14), xytext=(5, -4), textcoords="offset points",
+            va="top", color=COLOURS["ink"], fontsize=11,
+        )  # fmt: skip
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    return axes.figure
+
+
+@dataclass(frozen=True)
+class Point:
+    """A design in a trade-off: x with its band, y with its interval (either may be absent)."""
+
+    name: str
+    x: float
+    y: float
+    x_band: tuple[float, float] | None = None
+    y_band: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One trade-off; `x_less`: less of x is better. More of y always is."""
+
+    x_label: str
+    y_label: str
+    points: tuple[Point, ...]
+    percent: bool = False
+
+    @property
+    def best(self) -> list[Point]:
+        """Points that no other beats: nobody has less of x and more of y."""
+        best: list[Point] = []
+        for point in sorted(self.points, key=lambda point: (point.x, -point.y)):
+            if not best or point.y > best[-1].y:
+                best.append(point)
+        return best
+
+
+def trade_off_figure(panels: Sequence[Panel], colours: Mapping[str, str] = COLOURS) -> Figure:
+    """Side by side: designs as points with error bars, a step line through those that no other design beats."""
+    figure, every = _axes(SQUARE * len(panels), 290, colours, len(panels))
+    for panel, axes in zip(panels, every, strict=True):
+        _trade_off(panel, axes, colours)
+    return figure
+
+
+def _trade_off(panel: Panel, axes: Axes, colours: Mapping[str, str]) -> None:
+    best = panel.best
+    axes.step([p.x for p in best], [p.y for p in best], where="post", color=colours["s1"], alpha=0.45, linewidth=1.5)
+    for point in panel.points:
+        axes.errorbar(
+            point.x, point.y, _errors(point.y, point.y_band), _errors(point.x, point.x_band), fmt="o",
+            color=colours["s1" if point in best else "s4"], markersize=7, elinewidth=1.2, capsize=3,
+        )  # fmt: skip
+    _name_points(axes, panel.points, colours["ink"])
+    axes.margins(x=0.12, y=0.16)
+    if panel.percent:
+        axes.set_ylim(top=min(1.004, axes.get_ylim()[1]))
+    axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(_short_number)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter(_percent if panel.percent else _short_number)
+
+
+def _name_points(axes: Axes, points: Sequence[Point], colour: str) -> None:
+    """Names beside their points, towards the middle, and below the point where a neighbour's name is above."""
+    (left, right), (bottom, top) = ((min(ends), max(ends)) for ends in ([p.x for p in points], [p.y for p in points]))
+    width, height = (right - left) or 1, (top - bottom) or 1
+    above: list[Point] = []
+    for point in sorted(points, key=lambda point: point.x):
+        crowded = any(abs(other.x - point.x) < 0.25 * width and abs(other.y - point.y) < 0.08 * height for other in above)
+        if not crowded:
+            above.append(point)
+        inwards = -1 if point.x > (left + right) / 2 else 1
+        axes.annotate(
+            point.name, (point.x, point.y), xytext=(8 * inwards, -7 if crowded else 7), textcoords="offset points",
+            ha="left" if inwards > 0 else "right", va="top" if crowded else "bottom", color=colour,
+        )  # fmt: skip
+
+
+def _errors(value: float, band: tuple[float, float] | None) -> list[list[float]] | None:
+    return [[max(0.0, value - band[0])], [max(0.0, band[1] - value)]] if band else None
+
+
+def verification_curves(scores: np.ndarray, same: np.ndarray) -> dict:
+    """What the pictures of an evaluation need, small enough for its JSON (key `curves`).
+
+    Args:
+        scores, same: cosines (N,) and truth, bool (N,), of a `VerificationResult`.
+
+    Returns:
+        `roc`: far and tar, 0..1, `ROC_POINTS` at most; `scores`: edges of the bins, counts of same and different pairs.
+    """
+    from sklearn.metrics import roc_curve
+
+    far, tar, _ = roc_curve(same, scores)
+    kept = np.unique(np.linspace(0, len(far) - 1, min(len(far), ROC_POINTS)).round().astype(int))
+    edges = np.linspace(min(-0.4, float(scores.min())), 1, HISTOGRAM_BINS + 1)
+    counts = {name: np.histogram(scores[same == truth], edges)[0].tolist()
+              for name, truth in (("same", True), ("different", False))}  # fmt: skip
+    return {
+        "roc": {"far": far[kept].round(6).tolist(), "tar": tar[kept].round(6).tolist()},
+        "scores": {"edges": edges.round(4).tolist(), **counts},
+    }
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure to a file; the suffix says the format (none: PNG).
+
+    Raises:
+        UserError: the picture can't be written.
+    """
+    figure.get_layout_engine().set(w_pad=0.14, h_pad=0.14)
+    try:
+        with file_aside(path) as aside:
+            figure.savefig(aside, format=path.suffix.lstrip(".").lower() or "png", dpi=160)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: the picture can't be written ({error}).") from None
+
+
+# --- matplotlib to the page -------------------------------------------------------------------------------------------
+
+
+def inline_svg(figure: Figure, label: str, css_class: str = "", tips: Sequence[str] = ()) -> Markup:
+    """A figure as an `<svg>` for HTML: themed, without ids that another picture could have, without outside names.
+
+    Args:
+        label: what a screen reader says.
+        tips: texts for the elements whose id is `TIP` and an index.
+    """
+    stream = io.StringIO()
+    # The salt keeps the ids of clip paths and markers apart from those of the page's other pictures.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": f"{label}{css_class}"}):
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    # Its style sheet would hold for the whole page; its font is not the page's.
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
+    text = re.sub(rf'<g id="{TIP}(\d+)">', lambda found: f"<g>{_tip(tips, int(found[1]))}", text)
+    text = re.sub(r'<g id="[^"]*">', "<g>", text)
+    text = re.sub(r'\s(xmlns(:\w+)?|version)="[^"]*"', "", text).replace("xlink:href", "href")
+    for role, placeholder in COLOURS.items():
+        text = text.replace(placeholder, f"var(--{role})")
+    width, height = (figure.get_size_inches() * PIXELS_PER_INCH).round().astype(int)
+    opening = (
+        f'<svg class="picture {css_class}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}" '
+        f'style="max-width: {LARGEST_ZOOM * width:g}px">'
+    )
+    return Markup(re.sub(r"<svg[^>]*>", opening, text, count=1))
+
+
+def _tip(tips: Sequence[str], index: int) -> str:
+    return f"<title>{escape(tips[index])}</title>" if index < len(tips) else ""
+
+
+def _chart(width: int, height: int) -> Axes:
+    return _axes(width, height, COLOURS, 1)[1][0]
+
+
+def _axes(width: int, height: int, colours: Mapping[str, str], panels: int) -> tuple[Figure, list[Axes]]:
+    """Axes without a frame, with faint horizontal lines."""
+    figure = Figure((width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), layout="constrained", facecolor="white")
+    every = figure.subplots(1, panels, squeeze=False)[0]
+    for axes in every:
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.spines["bottom"].set_color(colours["line"])
+        axes.tick_params(which="both", length=0, colors=colours["muted"], labelsize=11, pad=5)
+        axes.grid(axis="y", color=colours["line"], linewidth=0.8)
+        axes.set_axisbelow(True)
+        for label in (axes.xaxis.label, axes.yaxis.label):
+            label.set(color=colours["muted"], fontsize=11)
+        axes.set_facecolor("none")
+    return figure, list(every)
+
+
+def _short_number(value: float, _position: int = 0) -> str:
+    """1200 -> 1.2k, 3400000 -> 3.4M."""
+    for size, suffix in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{suffix}"
+    return f"{value:g}"
+
+
+def _percent(value: float, _position: int = 0) -> str:
+    return f"{100 * value:.4g} %"

@@ -1,0 +1,8 @@
+"""Set converted designs side by side; see --help."""
+
+import sys
+
+from qmfn.commands.compare import main
+
+if __name__ == "__main__":
+    sys.exit(main())
