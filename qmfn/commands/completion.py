@@ -11,7 +11,7 @@ from qmfn.cli import command_parser, run_command
 SHELLS = ("bash", "zsh", "tcsh")
 
 FILE_WORDS = ("FILE", "PATH", "PHOTO", "PICTURE")
-FOLDER_WORDS = ("DIR", "PROJECT")
+FOLDER_WORDS = ("DESIGN", "DIR", "PROJECT")
 """What the help texts call values that are files or folders."""
 
 

@@ -96,7 +96,8 @@ def threshold_at(scores: np.ndarray, same: np.ndarray, rate: float) -> Threshold
     different = np.sort(scores[~same])[::-1]
     refused = different[int(rate * len(different))]
     accepted = different[different > refused]
-    cosine = float((refused + (accepted.min() if len(accepted) else 1.0)) / 2)
+    halfway = (refused + (accepted.min() if len(accepted) else 1.0)) / 2
+    cosine = float(max(halfway, np.nextafter(refused, np.inf)))  # above `refused`, even where that is 1
     far, tar = (float(np.mean(part >= cosine)) for part in (different, scores[same]))
     return Threshold(cosine=cosine, far=far, tar=tar)
 

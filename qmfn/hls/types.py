@@ -25,15 +25,21 @@ FLOAT64_BITS = 54
 
 @dataclass(frozen=True)
 class FixedType:
-    """`ap_fixed<width, integer>`, signed; `requantises` adds round-half-even and saturation."""
+    """`ap_fixed<width, integer>`, or `ap_ufixed`; `requantises` adds round-half-even and saturation."""
 
     width: int
     integer: int
     requantises: bool = False
+    signed: bool = True
 
     def __str__(self) -> str:
         modes = ",AP_RND_CONV,AP_SAT" if self.requantises else ""
-        return f"fixed<{self.width},{self.integer}{modes}>"
+        return f"{'' if self.signed else 'u'}fixed<{self.width},{self.integer}{modes}>"
+
+    @property
+    def integers(self) -> tuple[int, int]:
+        """Smallest and largest value in steps of the least significant bit."""
+        return integer_range(self.width) if self.signed else (0, 2**self.width - 1)
 
     def holds(self, other: FixedType) -> bool:
         """Every value of `other` is a value of this type."""

@@ -281,6 +281,4 @@ def _usage_cell(used: Usage | None):
     if used is None:
         return Cell("–", -1)
     status = utilisation_status(used.share_high)
-    return Cell(
-        f"{used.expected:,}", used.expected, min(1.0, used.share_high), None if status == "good" else status
-    )
+    return Cell(f"{used.expected:,}", used.expected, min(1.0, used.share_high), None if status == "good" else status)

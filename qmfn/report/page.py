@@ -594,7 +594,7 @@ def _judged(row: dict, kind: str, pair: tuple[str, str, str, str]) -> list[Cell]
     _, estimated, reported, error = pair
     value = ((row.get("relative_error") or {}).get(error) or {}).get(kind)
     figures = [_number((row.get(stage) or {}).get(kind)) for stage in (estimated, reported)]
-    return [*figures, Cell("–") if value is None else _error(value)]
+    return [*figures, Cell("–", 0) if value is None else _error(value)]
 
 
 def _error(value: float) -> Cell:

@@ -232,13 +232,16 @@ def _name_points(axes: Axes, points: Sequence[Point], colour: str) -> None:
     width, height = (right - left) or 1, (top - bottom) or 1
     above: list[Point] = []
     for point in sorted(points, key=lambda point: point.x):
-        crowded = any(abs(other.x - point.x) < 0.25 * width and abs(other.y - point.y) < 0.08 * height for other in above)
+        crowded = any(
+            abs(other.x - point.x) < 0.25 * width and abs(other.y - point.y) < 0.12 * height for other in above
+        )
         if not crowded:
             above.append(point)
         inwards = -1 if point.x > (left + right) / 2 else 1
         axes.annotate(
             point.name, (point.x, point.y), xytext=(8 * inwards, -7 if crowded else 7), textcoords="offset points",
             ha="left" if inwards > 0 else "right", va="top" if crowded else "bottom", color=colour,
+            parse_math=False,
         )  # fmt: skip
 
 
@@ -302,7 +305,7 @@ def inline_svg(figure: Figure, label: str, css_class: str = "", tips: Sequence[s
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
     text = re.sub(rf'<g id="{TIP}(\d+)">', lambda found: f"<g>{_tip(tips, int(found[1]))}", text)
-    text = re.sub(r'<g id="[^"]*">', "<g>", text)
+    text = re.sub(r'<g id="[^"]*"(/?)>', r"<g\1>", text)
     text = re.sub(r'\s(xmlns(:\w+)?|version)="[^"]*"', "", text).replace("xlink:href", "href")
     for role, placeholder in COLOURS.items():
         text = text.replace(placeholder, f"var(--{role})")

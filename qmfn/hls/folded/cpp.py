@@ -170,12 +170,16 @@ def _ends(node: FoldedStage) -> dict[str, int | bool]:
     values, numbers = node.get_attr("value_types"), node.get_attr("numbers")
     arrives = node.get_input_variable().type.precision
     up, drop = _digits(_step(arrives), _step(values.arrives))
-    requantises = (up, drop) != (0, 0) or arrives.width != values.arrives.width
-    constants = {"requantises": requantises, "input_bits": values.arrives.width, "input_up": up, "input_drop": drop}
+    requantises = (up, drop) != (0, 0) or arrives.width != values.arrives.width or arrives.signed != values.arrives.signed
+    constants = {
+        "requantises": requantises, "input_bits": values.arrives.width, "input_signed": values.arrives.signed,
+        "input_up": up, "input_drop": drop,
+    }  # fmt: skip
     if numbers is None:
         return constants
     up, drop = _digits(_step(numbers.result) - numbers.slope_digits, _step(values.leaves))
     constants |= {"slope_digits": numbers.slope_digits, "output_bits": values.leaves.width}
+    constants["output_signed"] = values.leaves.signed
     return constants | {"output_up": up, "output_drop": drop}
 
 
@@ -194,7 +198,7 @@ def _types(node: FoldedStage, tables: list[Table]) -> dict[str, str]:
     stage, numbers, ends = node.stage, node.get_attr("numbers"), _constants(node)
     if stage.kind in ("add", "fork", "split", "join"):
         return {}
-    widths = {"arrives_t": stage.stream_bits + ends["input_up"] + 1, "input_t": stage.input_bits}
+    widths = {"arrives_t": stage.stream_bits + ends["input_up"] + 2, "input_t": stage.input_bits}
     if numbers is None:
         return _integers(widths)
     simd = stage.simd if stage.kind == "matvec" else 1
@@ -205,7 +209,7 @@ def _types(node: FoldedStage, tables: list[Table]) -> dict[str, str]:
         "dot_t": product_field(stage.weight_bits, stage.input_bits, simd),
         "sum_t": stage.accumulator_bits,
         "result_t": stage.result_bits,
-        "wide_t": max(stage.result_bits + slope + ends["output_up"], offset) + 2,  # a difference, and its rounding
+        "wide_t": max(stage.result_bits + slope + ends["output_up"], offset, stage.output_bits) + 2,
     }
     if numbers.slope is not None:
         widths["slope_t"] = stage.slope_bits

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hls4ml.model.layers import Activation, Conv2D, DepthwiseConv2D, Input, Layer, Merge, ZeroPadding2D
+from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType, RoundingMode, SaturationMode
 
 from qmfn.dataflow.build import FoldedLayer
 from qmfn.dataflow.stages import Stage
@@ -58,13 +59,28 @@ def fixed_type(node: Layer, precision: Any) -> FixedType:
     """An hls4ml type as `FixedType`.
 
     Raises:
-        UserError: it is not signed fixed point.
+        UserError: it is not fixed point.
     """
-    if not getattr(precision, "signed", False) or not hasattr(precision, "width"):
+    if not isinstance(precision, FixedPrecisionType | IntegerPrecisionType):
+        raise UserError(f"{node.name}: has the type {precision}; the folded backend takes fixed-point types only.")
+    return FixedType(precision.width, precision.integer, signed=precision.signed)
+
+
+def requantised_type(node: Layer) -> Any:
+    """The type of what a layer gives, which the kernels requantise to: half to even, and saturated.
+
+    Raises:
+        UserError: it rounds or overflows in another way.
+    """
+    precision = node.get_output_variable().type.precision
+    fixed_type(node, precision)
+    modes = (getattr(precision, "rounding_mode", None), getattr(precision, "saturation_mode", None))
+    if modes != (RoundingMode.RND_CONV, SaturationMode.SAT):
         raise UserError(
-            f"{node.name}: has the type {precision}; the folded backend takes signed fixed-point types only."
+            f"{node.name}: has the result type {precision}; the folded backend rounds half to even and saturates, "
+            "so the type must say RND_CONV,SAT."
         )
-    return FixedType(precision.width, precision.integer)
+    return precision
 
 
 @dataclass
@@ -108,7 +124,7 @@ class _Reader:
         source = self.tensors[node.inputs[0]]
         if source.padding != (0, 0):
             raise UserError(f"{node.name}: requantises behind zero padding; put it in front.")
-        precision = node.get_output_variable().type.precision
+        precision = requantised_type(node)
         self.tensors[node.outputs[0]] = _Tensor(source.layer, precision, handed_on=False)
 
     def _padding(self, node: Layer) -> None:
@@ -141,7 +157,7 @@ class _Reader:
             name=node.name, kind=kind, layer=node.name, inputs=(), outputs=(), height=height, width=width,
             channels=channels, out_height=out_height, out_width=out_width, out_channels=out_channels, kernel=size,
             stride=node.get_attr("stride_height"), padding=padding,
-            stream_bits=self._precision_of(source.layer).width, input_bits=source.precision.width,
+            stream_bits=self._precision_of(source.layer).width, input_bits=_signed_bits(source.precision),
             output_bits=precision.width,
         )  # fmt: skip
         self._put(node, stage, (source.layer,), source.precision, precision, numbers)
@@ -160,7 +176,7 @@ class _Reader:
         name, channels = convolution.folded.name, convolution.folded.stage.out_channels
         slope = _slope(node, channels)
         offset = _exact_values(node, "offset") if "offset" in node.weights else None
-        precision = node.get_output_variable().type.precision
+        precision = requantised_type(node)
         numbers = with_prelu(name, convolution.numbers, slope, offset, fixed_type(node, precision))
         stage = dataclasses.replace(convolution.folded.stage, output_bits=precision.width)
         self._put(node, stage, convolution.folded.sources, convolution.arrives, precision, numbers)
@@ -205,6 +221,11 @@ class _Reader:
         if layer in self.layers:
             return self.layers[layer].precision
         return self.graph.graph[layer].get_output_variable().type.precision
+
+
+def _signed_bits(precision: Any) -> int:
+    """Bits of the signed integer that holds a value."""
+    return precision.width if precision.signed else precision.width + 1
 
 
 def _exact_values(node: Layer, name: str) -> np.ndarray:

@@ -16,7 +16,6 @@ import numpy as np
 from qmfn.dataflow.stages import Stage
 from qmfn.errors import UserError
 from qmfn.hls.types import FixedType, type_of_range, type_of_values
-from qmfn.model.integers import integer_range
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def layer_numbers(
     finite = exponents < _NOTHING
     exponents = np.where(finite, exponents, exponents[finite].min() if finite.any() else 0)
     integers = _exact_integers(name, kernel, exponents)
-    low, high = integer_range(multiplied.width)
+    low, high = multiplied.integers
     sums_low = np.minimum(integers * low, integers * high).sum(axis=0)
     sums_high = np.maximum(integers * low, integers * high).sum(axis=0)
     unit = exponents - step

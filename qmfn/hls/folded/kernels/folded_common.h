@@ -14,7 +14,7 @@
 #include "ap_fixed.h"
 #include "ap_int.h"
 #include "hls_stream.h"
-#include "nnet_utils/nnet_types.h"
+#include "../nnet_utils/nnet_types.h"
 
 // One iteration of a kernel's loop. The verification mode counts them (qmfn/hls/folded/verification).
 #ifndef FOLDED_ITERATION
@@ -63,10 +63,18 @@ template <class T> inline T from_integer(int number) {
 // A built-in product is as wide as its factors: widen one first.
 template <class wide_T, class T> inline wide_T widened(const T &number) { return number; }
 #else
-template <class T> inline ap_int<T::width> integer(const T &value) {
+template <int W, int I, ap_q_mode Q, ap_o_mode O, int N> inline ap_int<W> integer(const ap_fixed<W, I, Q, O, N> &value) {
     #pragma HLS INLINE
-    ap_int<T::width> number;
-    number.range(T::width - 1, 0) = value.range(T::width - 1, 0);
+    ap_int<W> number;
+    number.range(W - 1, 0) = value.range(W - 1, 0);
+    return number;
+}
+
+template <int W, int I, ap_q_mode Q, ap_o_mode O, int N>
+inline ap_uint<W> integer(const ap_ufixed<W, I, Q, O, N> &value) {
+    #pragma HLS INLINE
+    ap_uint<W> number;
+    number.range(W - 1, 0) = value.range(W - 1, 0);
     return number;
 }
 
@@ -84,15 +92,17 @@ template <class wide_T, class T> inline const T &widened(const T &number) {
 #endif
 
 // Drop binary digits, rounding half to even, and saturate to `bits` bits: what an assignment to an ap_fixed with
-// AP_RND_CONV and AP_SAT does. number_T has room for one bit more than the number.
-template <unsigned bits, unsigned drop, class number_T> inline number_T requantise(const number_T &number) {
+// AP_RND_CONV and AP_SAT does, or to an ap_ufixed. number_T has room for one bit more than the number.
+template <unsigned bits, bool is_signed, unsigned drop, class number_T>
+inline number_T requantise(const number_T &number) {
     #pragma HLS INLINE
     number_T rounded = number;
     if (drop > 0) {
         const number_T odd = (number >> drop) & 1;
         rounded = (number + ((number_T(1) << (drop > 0 ? drop - 1 : 0)) - 1) + odd) >> drop;
     }
-    const number_T largest = (number_T(1) << (bits - 1)) - 1, smallest = -largest - 1;
+    const number_T largest = (number_T(1) << (is_signed ? bits - 1 : bits)) - 1;
+    const number_T smallest = is_signed ? number_T(-largest - 1) : number_T(0);
     return rounded > largest ? largest : rounded < smallest ? smallest : rounded;
 }
 
@@ -102,7 +112,7 @@ template <class CONFIG, class value_T> inline typename CONFIG::input_t arrived(c
     if (!CONFIG::requantises)
         return integer(value);
     const typename CONFIG::arrives_t number = integer(value);
-    return requantise<CONFIG::input_bits, CONFIG::input_drop>(typename CONFIG::arrives_t(number << CONFIG::input_up));
+    return requantise<CONFIG::input_bits, CONFIG::input_signed, CONFIG::input_drop>(typename CONFIG::arrives_t(number << CONFIG::input_up));
 }
 
 // A sum of products with its bias, in the channel's own step, shifted to the layer's grid.
@@ -117,7 +127,7 @@ inline typename CONFIG::result_t biased(const typename CONFIG::sum_t &sum, const
 // A number on the grid of slope times result -> the value that leaves.
 template <class CONFIG, class out_T> inline out_T leaving(const typename CONFIG::wide_t &number) {
     #pragma HLS INLINE
-    return from_integer<out_T>(requantise<CONFIG::output_bits, CONFIG::output_drop>(number));
+    return from_integer<out_T>(requantise<CONFIG::output_bits, CONFIG::output_signed, CONFIG::output_drop>(number));
 }
 
 // The end of a linear layer.

@@ -1,0 +1,272 @@
+"""The HTML report: says what the results say, needs no other file, and works in a browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from qmfn.errors import UserError
+from qmfn.report import SECTIONS
+from qmfn.report.html import write_html
+from qmfn.report.page import bits, layer_group
+from qmfn.report.pictures import COLOURS, ROC_POINTS, verification_curves
+
+VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
+SHARES = ("lut", "ff", "dsp", "bram_18k", "uram")
+WIDTHS = {"desktop": (1280, 3200), "phone": (390, 4200)}
+
+
+class Page(HTMLParser):
+    """Text of a page; fails where tags don't match, ids repeat or something points outside."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: set[str] = set()
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attributes:
+            if name == "id":
+                assert value not in self.ids, f"two elements have the id {value}"
+                self.ids.add(value)
+            if name in ("href", "src", "srcset", "action"):
+                assert value.startswith(("#", "data:")), f"<{tag} {name}={value}> needs another file"
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] not in (["style"], ["script"]):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+
+@pytest.fixture
+def show(tmp_path):
+    """Writes a report, gives its parsed page."""
+
+    def write(result: dict, **extra) -> Page:
+        return Page(write_html(result, tmp_path, **extra).read_text(encoding="utf-8"))
+
+    return write
+
+
+@pytest.fixture
+def everything(designed, evaluated, synthesised, tmp_path) -> Path:
+    return write_html(
+        designed, tmp_path, evaluation=evaluated, vendor=synthesised, config_text="name: small  # <tiny> & quick\n",
+        command="python scripts/convert.py --config configs/small.yml",
+    )  # fmt: skip
+
+
+def test_the_page_says_what_the_results_say(everything):
+    text = Page(everything.read_text()).text
+    for words in (
+        "small", "ZCU104", "200 MHz", "Bit-exact", "4 faces, 9,192 values", "of 2 tensors, all equal", "Fits",
+        "2,018 frames/s", "a frame every 99,123 cycles", "98.75 %", "95 % interval 97.50 – 99.25 %", "400 pairs",
+        "13.7 %", "all 432 of 4 bits", "seeds 1 and 2, auc 0.9877", "3 FIFOs between the stages, 330 kbit",
+        "bottleneck1_expand · 99,123 cycles", "TAR at FAR 0.1 %", "same person", "HLS code, C-simulated",
+        "Vitis HLS 2024.1", "+25 %", "conv1: its report is cut off.", "name: small # <tiny> & quick",
+        "python scripts/convert.py --config configs/small.yml", "cosine to the float embedding", "0.9876",
+    ):  # fmt: skip
+        assert words in text
+    assert "Not done" not in text
+
+
+def test_the_verdict_comes_first(everything):
+    html = everything.read_text()
+    assert html.index("Bit-exact") < html.index("What was built") < html.index("Resources</h2>")
+
+
+def test_the_page_needs_nothing_from_elsewhere(everything):
+    html = everything.read_text()
+    assert not re.search(r"https?:|//[a-z]|@import|url\((?!#)", re.sub(r"<script>.*?</script>", "", html, flags=re.S))
+
+
+def test_pictures_follow_the_theme(everything):
+    html = everything.read_text()
+    assert html.count("<svg") == 2 + 2 + 2  # pipeline and footprint for two widths, ROC, scores
+    assert not any(placeholder in html for placeholder in COLOURS.values())
+    style = html[html.index("<style>") : html.index("</style>")]
+    for role in COLOURS:
+        assert style.count(f"--{role}:") == 3, f"{role} needs a colour in light, dark and print"
+    assert html.count("<style") == 1 and "DejaVu Sans'" not in html
+
+
+def test_the_same_results_give_the_same_page(designed, evaluated, tmp_path):
+    first, second = (write_html(designed, tmp_path / name, evaluation=evaluated).read_bytes() for name in "ab")
+    assert first == second
+
+
+def test_a_mismatch_is_a_failed_verdict(designed, show):
+    designed["comparison"] |= {"mismatches": 3, "first_difference": "conv1_prelu at (0, 3, 1)"}
+    designed["comparison"]["tensors"][1] |= {"mismatches": 3, "max_abs_difference": 0.25}
+    text = show(designed).text
+    assert "Differs" in text and "3 of 9,192 values differ, first in conv1_prelu" in text
+    assert "conv1_prelu at (0, 3, 1)" in text and "0.25" in text
+    assert "Bit-exact" not in text
+
+
+def test_a_tensor_that_differs_outweighs_a_total_of_zero(designed, show):
+    designed["comparison"]["tensors"][0]["mismatches"] = 1
+    assert "1 of 9,192 values differ, first in conv1" in show(designed).text
+
+
+def test_a_differing_embedding_of_the_evaluation_is_a_failed_verdict(designed, evaluated, show):
+    text = show(designed, evaluation=evaluated | {"differing_embeddings": 2}).text
+    assert "Differs" in text and "2 embeddings of the evaluation differ" in text and "Bit-exact" not in text
+
+
+def test_a_failed_cosimulation_is_a_failed_verdict(designed, synthesised, show):
+    text = show(designed, vendor=synthesised | {"cosimulation": {"status": "Fail"}}).text
+    assert "Differs" in text and "co-simulation: Fail" in text
+
+
+def test_what_does_not_fit_is_said(designed, show):
+    designed["estimate"] |= {"fits": False, "share_high": dict.fromkeys(SHARES, 0.3) | {"lut": 32.28}}
+    assert "Does not fit LUT at 3,228 %" in show(designed).text
+
+
+def test_a_vendor_figure_outweighs_the_estimate(designed, synthesised, show):
+    synthesised["total"]["c_synthesis"]["lut"] = 300_000
+    text = show(designed, vendor=synthesised).text
+    assert "Does not fit LUT at 130.2 % reported by C-synthesis" in text
+
+
+@pytest.mark.parametrize("missing", SECTIONS)
+def test_any_section_may_be_missing(designed, show, missing):
+    del designed[missing]
+    assert show(designed).text
+
+
+def test_an_empty_result_says_what_was_not_done(show):
+    text = show({}).text
+    for words in ("Not compared", "Not estimated", "Not evaluated", "the C-simulation was not compared with Python",
+                  "cycles and resources were not estimated", "accuracy was not evaluated"):  # fmt: skip
+        assert words in text
+    for heading in ("Resources", "Pipeline", "Layers", "Where the bits go", "Faces", "FIFOs", "vendor</h2>"):
+        assert heading not in text
+
+
+def test_no_compared_value_is_no_success(designed, show):
+    designed["comparison"] |= {"images": 0, "tensors": []}
+    text = show(designed).text
+    assert "Not compared" in text and "Bit-exact" not in text
+
+
+def test_folded_stages_show_their_folding_memories_and_fifos(designed, show):
+    designed["estimate"]["layers"][0] |= {"simd": 3, "pe": 8, "memories": {"weights": "bram", "lines": "lutram"}}
+    designed["fifo"]["fifos"] = [{"name": "conv1_out", "depth": 512, "width": 40}]
+    designed["estimate"]["post_synthesis"] = {key: designed["estimate"][name]
+                                              for key, name in (("expected", "total"), ("band", "band"))}  # fmt: skip
+    text = show(designed).text
+    assert "SIMD PE" in text and "weights bram, lines lutram" in text
+    assert "conv1_out 512 40 20,480" in text
+    assert "C-synthesis" not in text  # one count, that after synthesis
+
+
+def test_a_stock_layer_has_no_empty_columns(designed, show):
+    text = show(designed).text
+    assert "SIMD" not in text and "Not used: URAM." in text
+
+
+def test_an_evaluation_without_curves_has_figures_alone(designed, evaluated, show):
+    del evaluated["curves"]
+    text = show(designed, evaluation=evaluated).text
+    assert "98.75 %" in text and "ROC" not in text.replace("area under ROC", "")
+
+
+def test_texts_are_escaped(designed, show):
+    designed["design"]["name"] = "<script>alert(1)</script>"
+    assert "<script>alert(1)</script>" in show(designed).text
+
+
+def test_curves_are_small_and_end_at_the_corners():
+    random = np.random.default_rng(1)
+    same = random.random(20_000) < 0.5
+    curves = verification_curves(random.normal(same * 0.1, 0.3).clip(-1, 1), same)
+    assert len(curves["roc"]["far"]) <= ROC_POINTS
+    assert [curves["roc"][rate][end] for rate in ("far", "tar") for end in (0, -1)] == [0, 1, 0, 1]
+    assert sum(curves["scores"]["same"]) + sum(curves["scores"]["different"]) == 20_000
+
+
+def test_a_folder_that_is_a_file_is_an_error_that_names_it(designed, tmp_path):
+    (tmp_path / "blocked").write_text("")
+    with pytest.raises(UserError, match="blocked/report.html"):
+        write_html(designed, tmp_path / "blocked")
+
+
+@pytest.mark.parametrize(
+    ("name", "group"), [("bottleneck3_expand_prelu", "3"), ("clone_bottleneck1_project", "1"), ("gdconv", "gdconv")]
+)
+def test_stages_are_grouped_by_bottleneck(name, group):
+    assert layer_group(name) == group
+
+
+@pytest.mark.parametrize(("number", "words"), [(512, "512 bit"), (4_110_000, "4.11 Mbit"), (330_448, "330 kbit")])
+def test_bits_have_a_prefix(number, words):
+    assert bits(number).replace("\u00a0", " ") == words
+
+
+def browse(page: Path, folder: Path, width: int, height: int, *options: str) -> subprocess.CompletedProcess:
+    """Open a page in headless Chromium; fails if it writes to the console, where errors go."""
+    command = [
+        CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
+        f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}", *options, page.as_uri(),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert "CONSOLE" not in done.stderr, done.stderr
+    return done
+
+
+@needs_chromium
+@pytest.mark.parametrize("device", WIDTHS)
+@pytest.mark.parametrize(("theme", "number"), [("light", 1), ("dark", 0)])
+def test_the_page_opens_in_a_browser(everything, tmp_path, device, theme, number):
+    shot = tmp_path / f"{theme}-{device}.png"
+    setting = f"--blink-settings=preferredColorScheme={number}"
+    browse(everything, tmp_path, *WIDTHS[device], setting, f"--screenshot={shot}")
+    pixels = np.asarray(Image.open(shot).convert("L"), dtype=int)
+    assert pixels.shape == WIDTHS[device][::-1]
+    background = np.median(pixels)
+    assert background > 240 if theme == "light" else background < 40
+    assert (abs(pixels - background) > 60).mean() > 0.01  # there is something on it
+
+
+@needs_chromium
+def test_nothing_is_wider_than_a_phone_and_a_click_sorts(everything, tmp_path):
+    script = """
+    const headings = [...document.querySelectorAll("#layers thead button")];
+    const first = () => document.querySelector("#layers tbody th").textContent;
+    headings.find((button) => button.textContent === "cycles").click();
+    const most = first();
+    headings.find((button) => button.textContent === "cycles").click();
+    document.title = [document.documentElement.scrollWidth <= innerWidth, most, first()].join(" ");
+    """
+    probe = tmp_path / "probe.html"
+    probe.write_text(everything.read_text().replace("</body>", f"<script>{script}</script></body>"))
+    dom = browse(probe, tmp_path, *WIDTHS["phone"], "--dump-dom").stdout
+    assert "<title>true bottleneck1_expand conv1_prelu</title>" in dom
