@@ -66,16 +66,21 @@ def fixed_type(node: Layer, precision: Any) -> FixedType:
     return FixedType(precision.width, precision.integer, signed=precision.signed)
 
 
+def requantises(precision: Any) -> bool:
+    """Whether an assignment to this hls4ml type rounds half to even and saturates, as the kernels do."""
+    modes = (getattr(precision, "rounding_mode", None), getattr(precision, "saturation_mode", None))
+    return modes == (RoundingMode.RND_CONV, SaturationMode.SAT)
+
+
 def requantised_type(node: Layer) -> Any:
-    """The type of what a layer gives, which the kernels requantise to: half to even, and saturated.
+    """The type that a node requantises to.
 
     Raises:
         UserError: it rounds or overflows in another way.
     """
     precision = node.get_output_variable().type.precision
     fixed_type(node, precision)
-    modes = (getattr(precision, "rounding_mode", None), getattr(precision, "saturation_mode", None))
-    if modes != (RoundingMode.RND_CONV, SaturationMode.SAT):
+    if not requantises(precision):
         raise UserError(
             f"{node.name}: has the result type {precision}; the folded backend rounds half to even and saturates, "
             "so the type must say RND_CONV,SAT."
@@ -100,6 +105,9 @@ class _Reader:
         self.tensors: dict[str, _Tensor] = {}
         for node in graph.get_layers():
             self._read(node)
+        for name in self.layers:
+            if not requantises(self.layers[name].precision):
+                requantised_type(graph.graph[name])
 
     def _read(self, node: Layer) -> None:
         if isinstance(node, Input):
@@ -125,7 +133,20 @@ class _Reader:
         if source.padding != (0, 0):
             raise UserError(f"{node.name}: requantises behind zero padding; put it in front.")
         precision = requantised_type(node)
-        self.tensors[node.outputs[0]] = _Tensor(source.layer, precision, handed_on=False)
+        producer = self.layers.get(source.layer)
+        if producer is not None and not requantises(producer.precision):
+            self._requantise_producer(node, producer, precision)
+        else:
+            self.tensors[node.outputs[0]] = _Tensor(source.layer, precision, handed_on=False)
+
+    def _requantise_producer(self, node: Layer, producer: NetworkLayer, precision: Any) -> None:
+        """What a layer gave exactly is requantised by the activation behind it: one step, in the layer's own kernel."""
+        if len(self.graph.graph[producer.folded.name].get_output_nodes()) > 1:
+            raise UserError(f"{node.name}: requantises {producer.folded.name}, which others read as it is.")
+        stage = dataclasses.replace(producer.folded.stage, output_bits=precision.width)
+        folded = dataclasses.replace(producer.folded, stage=stage)
+        self.layers[stage.name] = dataclasses.replace(producer, folded=folded, precision=precision)
+        self.tensors[node.outputs[0]] = _Tensor(stage.name, precision)
 
     def _padding(self, node: Layer) -> None:
         source = self.tensors[node.inputs[0]]
