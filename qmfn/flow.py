@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from qmfn import estimate, report
+from qmfn import boards, estimate, report
 from qmfn.config import DesignConfig
 from qmfn.errors import UserError
 from qmfn.faces.samples import comparison_faces
@@ -74,6 +74,7 @@ def load(run: Run) -> None:
     run.result["design"] = {
         "name": run.config.name,
         "config": str(run.config.file),
+        "dataflow": run.config.hls.dataflow,
         "backend": run.config.hls.backend,
         "part": run.config.hls.part,
         "board": device.board,
@@ -113,14 +114,34 @@ def write(run: Run) -> None:
         run.graph = convert.convert(run.config, run.checkpoint, run.request, run.model, run.folder)
         project.write_project(run.graph, run.folder, run.final)
     readback.check_project(run.graph, run.checkpoint, run.request, run.folder)
+    if run.request.foldings is not None:
+        _write_board_files(run)
     run.result["csim"] = {"convert_seconds": time.monotonic() - started}
 
 
-def estimate_design(run: Run) -> None:
-    """Cycles and resources per layer, estimated."""
-    if run.request.foldings is not None:
+def _write_board_files(run: Run) -> None:
+    """Top level, scripts and driver where the design's part is on a board that there are files for."""
+    board = boards.find_board(run.config.hls.part)
+    if board is None:
         return
-    run.result |= estimate.estimate(estimate.describe(run.graph)).report_sections()
+    hls, model = run.config.hls, run.config.model
+    output = run.request.types[run.checkpoint.layers[-1].name].output
+    design = boards.BoardDesign(
+        model.input_size, model.embedding_size, output, hls.clock_period_ns, hls.backend,
+        clock_uncertainty=run.graph.config.get_config_value("ClockUncertainty"),
+    )  # fmt: skip
+    boards.write_board_files(run.folder, board, design)
+
+
+def estimate_design(run: Run) -> None:
+    """Cycles and resources per layer or stage, estimated."""
+    if run.request.foldings is None:
+        run.result |= estimate.estimate(estimate.describe(run.graph)).report_sections()
+        return
+    hls, source = run.config.hls, next(iter(run.graph.get_layers()))
+    pipeline, depths = source.get_attr("pipeline"), source.get_attr("fifos").depths
+    found = estimate.estimate_pipeline(pipeline, depths, _device(run.config), hls.clock_period_ns)
+    run.result |= found.report_sections()
 
 
 def compile_csim(run: Run) -> None:

@@ -78,17 +78,9 @@ def boards() -> dict[str, Board]:
         return {row["name"]: Board(**row) for row in csv.DictReader(table)}
 
 
-def board_of_part(part: str) -> Board:
-    """The board with this part, as design files spell it.
-
-    Raises:
-        UserError: there is none; names those that there are.
-    """
-    for board in boards().values():
-        if board.part.lower() == part.strip().lower():
-            return board
-    known = ", ".join(f"{board.part} ({board.title})" for board in boards().values())
-    raise UserError(f"part {part!r} is on no board that files can be written for; hls.part may be {known}.")
+def find_board(part: str) -> Board | None:
+    """The board with this part, as design files spell it; None for a part that is on no board here."""
+    return next((board for board in boards().values() if board.part.lower() == part.strip().lower()), None)
 
 
 def write_board_files(folder: Path, board: Board, design: BoardDesign) -> list[Path]:

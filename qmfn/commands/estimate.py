@@ -5,8 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qmfn.cli import add_design_arguments, command_parser, quiet_libraries, run_command
+
+if TYPE_CHECKING:
+    from qmfn.config import DesignConfig
+    from qmfn.estimate import Estimate, FoldedEstimate
+    from qmfn.model.checkpoint import Checkpoint
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,13 +36,31 @@ def estimate_design(arguments: argparse.Namespace) -> int:
     quiet_libraries()
     from qmfn import report
     from qmfn.config import load_config
-    from qmfn.estimate import describe_design, estimate
     from qmfn.model.initial import design_checkpoint
 
     config = load_config(arguments.config, arguments.overrides)
-    design = describe_design(config, design_checkpoint(config))
-    result = estimate(design, arguments.tool_version).report_sections()
+    estimated = _folded if config.hls.dataflow == "folded" else _stock
+    result = estimated(config, design_checkpoint(config), arguments.tool_version).report_sections()
     report.print_estimate(result)
     if arguments.json:
         report.write_json(result, Path(arguments.json))
     return 0
+
+
+def _stock(config: DesignConfig, checkpoint: Checkpoint, tool_version: str | None) -> Estimate:
+    from qmfn.estimate import describe_design, estimate
+
+    return estimate(describe_design(config, checkpoint), tool_version)
+
+
+def _folded(config: DesignConfig, checkpoint: Checkpoint, tool_version: str | None) -> FoldedEstimate:
+    from qmfn.dataflow.fifos import size_fifos
+    from qmfn.errors import UserError
+    from qmfn.estimate import estimate_pipeline, find_device
+    from qmfn.hls.folded.from_checkpoint import folded_pipeline
+
+    if tool_version is not None:
+        raise UserError("--tool-version: estimates of the folded dataflow know no versions; leave it out.")
+    pipeline = folded_pipeline(config, checkpoint)
+    device = find_device(config.hls.part)
+    return estimate_pipeline(pipeline, size_fifos(pipeline).depths, device, config.hls.clock_period_ns)

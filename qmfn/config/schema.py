@@ -163,7 +163,7 @@ class HlsConfig(Strict):
     backend: Literal["Vitis", "Vivado"] = Field("Vitis", description="Vitis HLS or Vivado HLS")
     dataflow: Literal["stock", "folded"] = Field(
         "stock",
-        description="folded: a few channels per beat through kernels that work at II = 1 (`VitisFolded`), fits a board; "
+        description="folded: a few channels per beat through kernels at II = 1 (`VitisFolded`), fits a board; "
         "stock: hls4ml's own layers, whole pixels per beat",
     )
     part: str = Field("xczu7ev-ffvc1156-2-e", min_length=1, description="FPGA part; the default is that of a ZCU104")

@@ -90,7 +90,7 @@ def product_field(weight_bits: int, input_bits: int, simd: int) -> int:
 def lanes_per_dsp(weight_bits: int, input_bits: int, field_bits: int) -> int:
     """Outputs whose weights fit side by side into a DSP's wide port, `field_bits` apart, their input in the other one.
 
-    The lowest weight may borrow from the next, so the packed word has one bit more than its highest weight needs.
+    The packed word is positive: its sign bit is none of its fields'.
     """
     wide, narrow = DSP_PORTS
     if input_bits > narrow:
@@ -127,7 +127,8 @@ class _Builder:
     def convolution(self, layer: FoldedLayer, folding: Folding) -> None:
         stage = dataclasses.replace(layer.stage, **dataclasses.asdict(folding))
         if stage.kind == "matvec":
-            field = product_field(stage.weight_bits, stage.input_bits, stage.simd)
+            shared = stage.multiplier == "dsp"  # there a weight counts from the most negative one, without a sign
+            field = product_field(stage.weight_bits + shared, stage.input_bits, stage.simd)
             lanes = lanes_per_dsp(stage.weight_bits, stage.input_bits, field) if stage.multiplier == "dsp" else 1
             stage = dataclasses.replace(stage, field_bits=field, lanes_per_dsp=min(lanes, stage.pe))
         arrives = self.free[layer.sources[0]].pop(0)

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from qmfn.dataflow.memory import LUTRAM_BITS
 from qmfn.dataflow.simulation import Simulation, Simulator
 from qmfn.dataflow.stages import Pipeline, Stream
 from qmfn.errors import UserError
-from qmfn.estimate.memory import LUTRAM_BITS
 
 SMALLEST_DEPTH = 2
 """Beats of the FIFO that HLS tools make of registers; the least that passes a beat in every cycle."""

@@ -9,11 +9,12 @@ docs/estimates.
 FPGAs, `calibration` the fit; `coefficients.json` is its result.
 """
 
+from qmfn.dataflow.memory import lutram_luts, ramb18, uram
 from qmfn.estimate.arithmetic import dsp_per_multiplication, lut_per_multiplication, takes_dsp
 from qmfn.estimate.design import Design, FifoDesign, LayerDesign, describe
 from qmfn.estimate.devices import Device, find_device
+from qmfn.estimate.folded import FoldedEstimate, estimate_pipeline
 from qmfn.estimate.from_config import describe_design
-from qmfn.estimate.memory import lutram_luts, ramb18, uram
 from qmfn.estimate.total import Estimate, FifoTotals, LayerEstimate, estimate
 
 __all__ = [
@@ -22,12 +23,14 @@ __all__ = [
     "Estimate",
     "FifoDesign",
     "FifoTotals",
+    "FoldedEstimate",
     "LayerDesign",
     "LayerEstimate",
     "describe",
     "describe_design",
     "dsp_per_multiplication",
     "estimate",
+    "estimate_pipeline",
     "find_device",
     "lut_per_multiplication",
     "lutram_luts",

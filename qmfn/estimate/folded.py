@@ -34,20 +34,30 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from math import ceil, exp, hypot, log
-from typing import Any, Literal
+from typing import Any
 
+from qmfn.dataflow.memory import (
+    LUTRAM_BITS,
+    fifo_bram,
+    fifo_memory,
+    lut_ram,
+    lut_rom,
+    multiplexer_lut,
+    ramb18,
+    shift_register_lut,
+    uram,
+    vitis_fifo,
+    weight_rom_bram,
+)
 from qmfn.dataflow.stages import Memory, Pipeline, Stage
 from qmfn.estimate.arithmetic import dsp_per_multiplication
 from qmfn.estimate.coefficients import Band, coefficients
 from qmfn.estimate.devices import Device
-from qmfn.estimate.memory import LUTRAM_BITS, fifo_bram, lutram_luts, ramb18, uram, vitis_fifo, weight_rom_bram
 from qmfn.estimate.resources import RESOURCE_KINDS, Resources
 
 BUDGET = 0.8
 """Share of a device that a design may fill and still be placed and routed at its clock."""
 
-COUNTER_BITS = 32
-"""The kernels count in `unsigned`; HLS narrows the loop's own counter, whose end is a constant, but not the others."""
 
 CONTROL_LUT = 60
 """States, handshakes and pipeline enables of a loop. With counters about 160 for a matrix-vector unit and 360 for a
@@ -56,13 +66,6 @@ window; FINN counts 300 for either.
 
 CONTROL_FF = 60
 
-COUNTERS = {
-    "window": 8, "matvec": 3, "depthwise": 8, "global_depthwise": 2, "add": 1, "fork": 1, "split": 2, "join": 2,
-}  # fmt: skip
-"""Counters of each kernel, the loop's own included."""
-
-LUT_PER_BRAM = 128
-"""LUTs that a BRAM_18K is worth to a FIFO; the devices have 150 (ZCU102) to 407 (KV260) for each."""
 
 SHALLOW_WORDS = 16
 """Depth assumed for a FIFO whose depth is not known yet, if no more than the smallest distributed RAM holds it."""
@@ -184,7 +187,8 @@ class FoldedEstimate:
             "bottleneck": self.limiting_stage,
             "clock_mhz": 1000 / self.clock_period_ns,
         }
-        return {"fifo": {"count": len(self.fifos), "bits": self.fifo_bits}, "estimate": estimate}
+        fifos = [{"name": fifo.name, "depth": fifo.depth, "width": fifo.width} for fifo in self.fifos]
+        return {"fifo": {"count": len(fifos), "bits": self.fifo_bits, "fifos": fifos}, "estimate": estimate}
 
 
 def _by_kind(used: Range) -> dict[str, tuple[int, int]]:
@@ -196,6 +200,8 @@ def _report_row(stage: StageEstimate) -> dict[str, Any]:
         "layer": stage.name,
         "kind": stage.kind,
         "reuse_factor": stage.reuse_factor if stage.multipliers else 0,
+        "simd": stage.simd,
+        "pe": stage.pe,
         "multipliers": stage.multipliers,
         "cycles": stage.cycles,
         **asdict(stage.used.expected),
@@ -350,8 +356,28 @@ def stage_range(stage: Stage) -> Range:
 
 
 def _control(stage: Stage) -> _Count:
-    bits = [stage.iterations.bit_length(), *[COUNTER_BITS] * (COUNTERS[stage.kind] - 1)]
+    bits = [stage.iterations.bit_length(), *(largest.bit_length() for largest in _counters(stage))]
     return _Count(CONTROL_LUT + sum(map(counter_lut, bits)), CONTROL_FF + sum(bits))
+
+
+def _counters(stage: Stage) -> list[int]:
+    """The largest value of each of a kernel's own counters, as its C++ declares them."""
+    if stage.kind == "matvec":
+        groups, parts = stage.out_channels // stage.pe, stage.terms // stage.simd
+        return [groups, parts, groups * parts]
+    if stage.kind in ("window", "depthwise"):
+        position = _last_position(stage)
+        words = stage.groups * stage.steps
+        row_beats = stage.width * stage.groups
+        return [position, position, stage.groups, stage.steps, row_beats, stage.out_height, stage.out_width, words]
+    if stage.kind == "global_depthwise":
+        return [stage.groups]
+    lanes = (stage.lanes_in, stage.lanes_out)
+    return [max(lanes) // min(lanes)] if stage.kind in ("split", "join") else []
+
+
+def _last_position(stage: Stage) -> int:
+    return stage.positions + stage.stride * stage.width
 
 
 def _matvec(stage: Stage) -> list[_Count]:
@@ -401,7 +427,8 @@ def _window_parts(stage: Stage, taps_at_once: int) -> list[_Count]:
     """Lines, columns, and for each tap that is looked at a multiplexer over the steps and zeros beyond the edges."""
     column_bits = stage.kernel * stage.pe * stage.input_bits
     columns = (stage.kernel - 1) * column_bits
-    inside = 2 * stage.kernel * COUNTER_BITS / 2  # two bits of a comparison with a constant per LUT
+    # Two comparisons with a constant per row and column of the window, two bits per LUT.
+    inside = stage.kernel * (stage.height.bit_length() + stage.width.bit_length())
     taps = taps_at_once * stage.input_bits
     return [
         _requantised(stage, stage.pe),
@@ -480,11 +507,11 @@ def _dot_products(stage: Stage) -> _Count:
         return _Count(stage.pe * tree, stage.pe * tree / 2, dsp=stage.simd * stage.pe)
     groups = ceil(stage.pe / stage.lanes_per_dsp)
     lanes, field = stage.lanes_per_dsp, stage.field_bits
-    packing = (lanes - 2) * field + stage.weight_bits + 1  # weights side by side, a negative one borrows from the next
     sums = (pairs - 1) * lanes * field
-    apart = (lanes - 1) * field
-    lut = groups * (stage.simd * packing + sums + apart)
-    return _Count(lut, groups * (stage.simd * packing + sums / 2 + apart), dsp=groups * stage.simd)
+    apart = (lanes - 1) * field + lanes * field  # fields told apart, and the excess taken off each
+    excess = adder_tree_lut(stage.simd, stage.input_bits)
+    lut = excess + groups * (sums + apart)
+    return _Count(lut, excess / 2 + groups * (sums / 2 + apart), dsp=groups * stage.simd)
 
 
 def _separate_products(stage: Stage) -> _Count:
@@ -571,40 +598,6 @@ def adder_tree_lut(terms: int, bits: int) -> int:
 def requantise_lut(bits: int, to_bits: int) -> int:
     """LUT of rounding half to even and saturating: increment, choice of the limits, what decides on either."""
     return 0 if bits <= to_bits else 2 * to_bits + ceil(bits / 5) + 1
-
-
-def multiplexer_lut(inputs: int) -> int:
-    """LUT per bit of an n:1 multiplexer, 4 inputs per LUT; F7 and F8 join up to 16."""
-    return 0 if inputs == 1 else ceil(inputs / 4)
-
-
-def shift_register_lut(length: int) -> float:
-    """LUT per bit; a single word is a plain register, up to 16 words two bits share a LUT."""
-    if length == 1:
-        return 0
-    return 0.5 if length <= 16 else ceil(length / 32)
-
-
-def lut_rom(depth: int, width: int) -> int:
-    """LUT of a ROM, joined by F7 and F8 up to 256 words, by multiplexers above."""
-    return lutram_luts(depth, width) + width * multiplexer_lut(ceil(depth / 256))
-
-
-def lut_ram(depth: int, width: int) -> int:
-    """LUT of a RAM with a write and a read port."""
-    return ceil(lutram_luts(depth, width) * 8 / 7) + width * multiplexer_lut(ceil(depth / 64))
-
-
-# --- FIFOs ------------------------------------------------------------------------------------------------------------
-
-
-def fifo_memory(depth: int, width: int) -> Literal["srl", "bram"]:
-    """Where a FIFO's data belongs: shift registers, unless they cost more LUTs than its block RAMs are worth.
-
-    Left alone, HLS takes block RAM for anything deeper than 2 and above 1,024 bits, 5 of them for 14 words of 80 bits
-    (40 LUT); so this choice has to be bound (`BIND_STORAGE type=fifo impl=...`).
-    """
-    return "srl" if ceil(width * shift_register_lut(depth)) <= LUT_PER_BRAM * fifo_bram(depth, width) else "bram"
 
 
 def fifo_range(depth: int, width: int) -> Range:

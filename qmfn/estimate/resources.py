@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from math import ceil, log2
 
+from qmfn.dataflow.memory import index_rom_bram, line_buffer, vitis_fifo, vivado_fifo, weight_rom_bram
 from qmfn.estimate.arithmetic import (
     dsp_per_multiplication,
     fused_products_dsp,
@@ -25,7 +26,6 @@ from qmfn.estimate.coefficients import Coefficients
 from qmfn.estimate.cycles import product_periods
 from qmfn.estimate.design import CONVOLUTIONS, MATRIX_KINDS, FifoDesign, LayerDesign
 from qmfn.estimate.devices import Device
-from qmfn.estimate.memory import index_rom_bram, line_buffer, vitis_fifo, vivado_fifo, weight_rom_bram
 from qmfn.estimate.tools import Tool
 
 Terms = dict[str, float]

@@ -40,6 +40,7 @@ with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
     from hls4ml.model import ModelGraph
     from hls4ml.utils.config import create_config
 
+
 def convert(config: DesignConfig, checkpoint: Checkpoint, request: Request, model: Any, folder: Path) -> ModelGraph:
     """Convert and optimise; nothing is written yet.
 

@@ -1,4 +1,4 @@
-"""What a design asks hls4ml for, settled before hls4ml is loaded: exact types, reuse factors or foldings, strategies."""
+"""What a design asks hls4ml for, settled before hls4ml is loaded: exact types, reuse factors or foldings."""
 
 from __future__ import annotations
 

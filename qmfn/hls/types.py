@@ -43,7 +43,10 @@ class FixedType:
 
     def holds(self, other: FixedType) -> bool:
         """Every value of `other` is a value of this type."""
-        return self.integer >= other.integer and self.width - self.integer >= other.width - other.integer
+        if other.signed and not self.signed:
+            return False
+        sign = self.signed and not other.signed  # it takes one of our integer bits
+        return self.integer - sign >= other.integer and self.width - self.integer >= other.width - other.integer
 
 
 @dataclass(frozen=True)

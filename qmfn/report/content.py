@@ -151,7 +151,7 @@ def _estimate(estimate: dict | None, fifo: dict | None) -> list[Section]:
         Section("Resources (estimated)", [_speed(estimate), _bands_note(estimate), *totals], _total_table(estimate)),
         Section(
             "Layers (estimated)",
-            ["C-synthesis; cycles are per frame, the band of LUT in thousands, act and acc bits of one value."],
+            ["Cycles are per frame, the band of LUT in thousands, act and acc bits of one value."],
             _layer_table(estimate["layers"]),
         ),
     ]
@@ -167,6 +167,11 @@ def _speed(estimate: dict) -> str:
 
 def _bands_note(estimate: dict) -> str:
     fits = "fits at the high end of the bands" if estimate["fits"] else "does not fit at the high end of the bands"
+    if "simd" in estimate["layers"][0]:  # stages of the folded dataflow
+        return (
+            "What is left after Vivado's synthesis, counted from the structure of the kernels and never compared with a "
+            f"vendor tool's result for them; with 10-90 % bands; the design {fits}."
+        )
     return (
         f"What {estimate['tool']} will report (C-synthesis) and what Vivado will make of it (post-synthesis), with "
         f"10-90 % bands; the design {fits}."

@@ -17,7 +17,7 @@ from qmfn.estimate import (
     uram,
 )
 from qmfn.estimate.arithmetic import fused_products_dsp, sum_bits
-from qmfn.estimate.memory import fifo_bram, line_buffer, weight_rom_bram
+from qmfn.dataflow.memory import fifo_bram, line_buffer, weight_rom_bram
 from qmfn.estimate.resources import bram_count, dsp_count, fifo_resources, group_of, known_part, layer_resources
 from qmfn.estimate.tools import Tool, tool_for
 

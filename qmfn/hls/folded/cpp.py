@@ -157,12 +157,13 @@ def _constants(node: FoldedStage) -> dict[str, int | bool]:
         constants |= {"pixels": stage.pixels, "groups": stage.groups}
     else:
         constants |= {
-            "height": stage.height, "width": stage.width, "groups": stage.groups, "out_width": stage.out_width,
+            "height": stage.height, "width": stage.width, "groups": stage.groups, "out_height": stage.out_height,
+            "out_width": stage.out_width,
             "row_beats": stage.width * stage.groups, "kernel": stage.kernel, "stride": stage.stride,
             "padding": stage.padding, "steps": stage.steps, "iterations": stage.iterations,
         }  # fmt: skip
     constants |= _ends(node)
-    return constants if numbers is None else constants | {"mid_rise": stage.mid_rise}
+    return constants if numbers is None else constants | {"weight_bits": stage.weight_bits, "mid_rise": stage.mid_rise}
 
 
 def _ends(node: FoldedStage) -> dict[str, int | bool]:
@@ -170,9 +171,9 @@ def _ends(node: FoldedStage) -> dict[str, int | bool]:
     values, numbers = node.get_attr("value_types"), node.get_attr("numbers")
     arrives = node.get_input_variable().type.precision
     up, drop = _digits(_step(arrives), _step(values.arrives))
-    requantises = (up, drop) != (0, 0) or arrives.width != values.arrives.width or arrives.signed != values.arrives.signed
+    kinds = [(precision.width, precision.integer, precision.signed) for precision in (arrives, values.arrives)]
     constants = {
-        "requantises": requantises, "input_bits": values.arrives.width, "input_signed": values.arrives.signed,
+        "requantises": kinds[0] != kinds[1], "input_bits": values.arrives.width, "input_signed": values.arrives.signed,
         "input_up": up, "input_drop": drop,
     }  # fmt: skip
     if numbers is None:
@@ -234,11 +235,12 @@ def _pragmas(stage: Stage, tables: list[Table], tool: str) -> Iterator[str]:
     if stage.kind in ("window", "depthwise"):
         yield "ARRAY_RESHAPE variable=lines complete dim=2"
         yield "ARRAY_RESHAPE variable=columns complete dim=2"
+        yield from storage("columns", "ram_s2p", "lutram", tool)
         yield from storage("lines", "ram_s2p", stage.line_memory, tool)
     for table in tables:
         yield f"ARRAY_RESHAPE variable={table.name} complete dim=2"
-        if table.name == "weights":
-            yield from storage(table.name, "rom_1p", stage.weights_memory, tool)
+        memory = stage.weights_memory if table.name == "weights" else "lutram"
+        yield from storage(table.name, "rom_1p", memory, tool)
 
 
 def storage(variable: str, kind: str, memory: Memory, tool: str) -> Iterator[str]:

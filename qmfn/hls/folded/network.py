@@ -132,6 +132,10 @@ class _Reader:
         source = self.tensors[node.inputs[0]]
         if source.padding != (0, 0):
             raise UserError(f"{node.name}: requantises behind zero padding; put it in front.")
+        wanted = fixed_type(node, node.get_output_variable().type.precision)
+        if wanted.holds(fixed_type(node, source.precision)):
+            self.tensors[node.outputs[0]] = source  # nothing changes
+            return
         precision = requantised_type(node)
         producer = self.layers.get(source.layer)
         if producer is not None and not requantises(producer.precision):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from hls4ml.writer.vitis_writer import VitisWriter
 
+from qmfn.dataflow.memory import fifo_memory
+from qmfn.dataflow.stages import Stream
 from qmfn.hls.folded.cpp import tables_code
 from qmfn.hls.folded.stage_layer import FoldedStage
 
@@ -22,8 +24,14 @@ VIVADO_PRAGMAS = {
     "PIPELINE II=1 style=flp": "PIPELINE II=1 enable_flush",
     "BIND_OP variable=product op=mul impl=fabric": "RESOURCE variable=product core=Mul_LUT",
     "BIND_OP variable=product op=mul impl=dsp": "RESOURCE variable=product core=DSP48",
+    "BIND_STORAGE variable=pixel type=ram_s2p impl=lutram": "RESOURCE variable=pixel core=RAM_S2P_LUTRAM",
+    "BIND_STORAGE variable=sums type=ram_s2p impl=lutram": "RESOURCE variable=sums core=RAM_S2P_LUTRAM",
 }
 """Pragmas of the kernels, as Vitis HLS and as Vivado HLS spell them."""
+
+
+INTERFACE = re.compile(r"^ *#pragma HLS INTERFACE [^\n]*\n", re.MULTILINE)
+STREAM = re.compile(r"^( *)#pragma HLS STREAM variable=(\w+) depth=(\d+)\n", re.MULTILINE)
 
 
 class FoldedWriter(VitisWriter):
@@ -38,8 +46,9 @@ class FoldedWriter(VitisWriter):
         """As hls4ml does; under a board's own top function the network's is an inner one, without interface."""
         super().write_project_cpp(model)
         source = _firmware(model, f"{model.config.get_project_name()}.cpp")
-        interface = re.compile(r"^ *#pragma HLS INTERFACE [^\n]*\n", re.MULTILINE)
-        source.write_text(interface.sub(lambda m: f"#ifndef QMFN_BOARD_TOP\n{m[0]}#endif\n", source.read_text()))
+        tool, streams = model.config.backend.tool, next(iter(model.get_layers())).get_attr("pipeline").streams
+        text = INTERFACE.sub(lambda m: f"#ifndef QMFN_BOARD_TOP\n{m[0]}#endif\n", source.read_text())
+        source.write_text(STREAM.sub(lambda m: m[0] + _fifo_pragma(streams[m[2]], int(m[3]), m[1], tool), text))
 
     def write_weights(self, model: ModelGraph) -> None:
         for node in model.get_layers():
@@ -55,6 +64,14 @@ class FoldedWriter(VitisWriter):
                 for vitis, vivado in VIVADO_PRAGMAS.items():
                     text = text.replace(f"#pragma HLS {vitis}\n", f"#pragma HLS {vivado}\n")
                 kernel.write_text(text)
+
+
+def _fifo_pragma(stream: Stream, depth: int, indent: str, tool: str) -> str:
+    """Where a FIFO's beats are kept."""
+    memory = fifo_memory(depth, stream.width)
+    if tool == "Vivado":
+        return f"{indent}#pragma HLS RESOURCE variable={stream.name} core=FIFO_{memory.upper()}\n"
+    return f"{indent}#pragma HLS BIND_STORAGE variable={stream.name} type=fifo impl={memory}\n"
 
 
 def _firmware(model: ModelGraph, *parts: str) -> Path:

@@ -50,6 +50,24 @@ template <> struct built_in<3> { typedef long long type; };
 
 namespace folded {
 
+// A counter from 0 to `largest`, as wide as that needs.
+template <unsigned number> struct digits { static const unsigned value = 1 + digits<number / 2>::value; };
+template <> struct digits<1> { static const unsigned value = 1; };
+template <> struct digits<0> { static const unsigned value = 1; };
+template <unsigned largest> struct counter {
+#ifdef QMFN_CSIM_AP_FIXED_H_
+    typedef unsigned type;
+#else
+    typedef ap_uint<digits<largest>::value> type;
+#endif
+};
+
+// The counter's next value: from `last` on it starts again.
+template <class counter_T> inline counter_T next(const counter_T &count, unsigned last) {
+    #pragma HLS INLINE
+    return count < last ? counter_T(count + 1) : counter_T(0);
+}
+
 // The integer that a fixed-point value is, in steps of its least significant bit; and back.
 #ifdef QMFN_CSIM_AP_FIXED_H_
 template <class T> inline int integer(const T &value) { return value.template slc<T::width>(0).to_int(); }

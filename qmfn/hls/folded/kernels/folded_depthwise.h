@@ -38,19 +38,25 @@ void depthwise(hls::stream<data_T> &data, hls::stream<res_T> &res,
             slide<CONFIG>(newest, at.line, at.group, lines, columns, taps);
         }
         if (at.fires()) {
-            const unsigned word = at.group * CONFIG::steps + at.step;
+            typename CONFIG::input_t x[CONFIG::simd][CONFIG::pe];
+            #pragma HLS ARRAY_PARTITION variable=x complete dim=0
+            for (unsigned t = 0; t < CONFIG::steps * CONFIG::simd; t++) {
+                #pragma HLS UNROLL
+                for (unsigned p = 0; p < CONFIG::pe; p++) {
+                    #pragma HLS UNROLL
+                    if (at.step == t / CONFIG::simd)
+                        x[t % CONFIG::simd][p] = tap<CONFIG>(taps, at, t / CONFIG::kernel, t % CONFIG::kernel, p);
+                }
+            }
             for (unsigned p = 0; p < CONFIG::pe; p++) {
                 #pragma HLS UNROLL
                 sums[p] = at.step == 0 ? typename CONFIG::sum_t(0) : sums[p];
             }
             for (unsigned s = 0; s < CONFIG::simd; s++) {
                 #pragma HLS UNROLL
-                const unsigned t = at.step * CONFIG::simd + s, r = t / CONFIG::kernel, c = t % CONFIG::kernel;
-                const bool inside = is_inside<CONFIG>(at, r, c);
                 for (unsigned p = 0; p < CONFIG::pe; p++) {
                     #pragma HLS UNROLL
-                    const typename CONFIG::input_t x = inside ? tap<CONFIG>(taps, r, c, p) : typename CONFIG::input_t(0);
-                    sums[p] += product<CONFIG>(weights[word][s * CONFIG::pe + p], x);
+                    sums[p] += product<CONFIG>(weights[at.word][s * CONFIG::pe + p], x[s][p]);
                 }
             }
             if (at.last_step()) {
@@ -80,8 +86,9 @@ void global_depthwise(hls::stream<data_T> &data, hls::stream<res_T> &res,
                       const tables &...per_output) {
     typename CONFIG::sum_t sums[CONFIG::groups][CONFIG::pe];
     #pragma HLS ARRAY_RESHAPE variable=sums complete dim=2
+    #pragma HLS BIND_STORAGE variable=sums type=ram_s2p impl=lutram
 
-    unsigned group = 0;
+    typename counter<CONFIG::groups - 1>::type group = 0;
     for (unsigned i = 0; i < CONFIG::pixels * CONFIG::groups; i++) {
         #pragma HLS PIPELINE II=1 style=flp
         // A channel's sum comes back with the next pixel.
@@ -102,7 +109,7 @@ void global_depthwise(hls::stream<data_T> &data, hls::stream<res_T> &res,
         }
         if (last_pixel)
             res.write(out);
-        group = group < CONFIG::groups - 1 ? group + 1 : 0;
+        group = next(group, CONFIG::groups - 1);
     }
 }
 

@@ -20,10 +20,13 @@ void matvec(hls::stream<data_T> &data, hls::stream<res_T> &res,
             const tables &...per_output) {
     typename CONFIG::input_t pixel[CONFIG::parts][CONFIG::simd];
     #pragma HLS ARRAY_RESHAPE variable=pixel complete dim=2
+    #pragma HLS BIND_STORAGE variable=pixel type=ram_s2p impl=lutram
     typename CONFIG::sum_t sums[CONFIG::pe];
     #pragma HLS ARRAY_PARTITION variable=sums complete
 
-    unsigned part = 0, group = 0;
+    typename counter<CONFIG::parts - 1>::type part = 0;
+    typename counter<CONFIG::groups - 1>::type group = 0;
+    typename counter<CONFIG::groups * CONFIG::parts - 1>::type word = 0;
     for (unsigned i = 0; i < CONFIG::pixels * CONFIG::groups * CONFIG::parts; i++) {
         #pragma HLS PIPELINE II=1 style=flp
         FOLDED_ITERATION
@@ -44,8 +47,9 @@ void matvec(hls::stream<data_T> &data, hls::stream<res_T> &res,
             }
         }
 
-        add_products<CONFIG>(weights[group * CONFIG::parts + part], x, part == 0, sums);
+        add_products<CONFIG>(weights[word], x, part == 0, sums);
 
+        word = next(word, CONFIG::groups * CONFIG::parts - 1);
         if (part < CONFIG::parts - 1) {
             part++;
         } else {
@@ -56,7 +60,7 @@ void matvec(hls::stream<data_T> &data, hls::stream<res_T> &res,
             }
             res.write(out);
             part = 0;
-            group = group < CONFIG::groups - 1 ? group + 1 : 0;
+            group = next(group, CONFIG::groups - 1);
         }
     }
 }

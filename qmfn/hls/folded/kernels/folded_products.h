@@ -42,9 +42,11 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
 }
 
 // `lanes` outputs share a DSP48E2: their weights stand side by side in its 27-bit port, `field` bits apart, and every
-// field of the product is one output's product. A field holds the sum of `simd` products (qmfn.dataflow.build,
-// product_field), so the fields are told apart once, behind the sum: what a lower field borrowed from the next is given
-// back.
+// field of the product is one output's product. Weights are put there as what they lie above the most negative one (their
+// sign bit turned over), so that they don't borrow from one another and no adder is needed; that much times the sum of
+// `x`, which all outputs share, is taken off behind. A field holds the sum of `simd` such products
+// (qmfn.dataflow.build, product_field), so the fields are told apart once, behind the sum: what a lower one borrowed from
+// the next is given back.
 template <unsigned lanes_, unsigned field_> struct shared_dsp {
     static const unsigned lanes = lanes_;
     static const unsigned field = field_;
@@ -54,6 +56,12 @@ template <class CONFIG, unsigned lanes, unsigned field>
 inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x,
                          typename CONFIG::dot_t *dots, shared_dsp<lanes, field>) {
     #pragma HLS INLINE
+    const ap_uint<CONFIG::weight_bits> lowest = 1 << (CONFIG::weight_bits - 1);
+    ap_int<field> excess = 0;
+    for (unsigned s = 0; s < CONFIG::simd; s++) {
+        #pragma HLS UNROLL
+        excess += ap_int<field>(x[s]) << (CONFIG::weight_bits - 1);
+    }
     for (unsigned first = 0; first < CONFIG::pe; first += lanes) {
         #pragma HLS UNROLL
         ap_int<lanes * field> packed_dots = 0;
@@ -62,15 +70,15 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
             ap_int<27> packed = 0;
             for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
                 #pragma HLS UNROLL
-                const ap_int<27> weight = weights[s * CONFIG::pe + first + lane];
-                packed += weight << (lane * field);
+                const ap_uint<CONFIG::weight_bits> above = lowest + weights[s * CONFIG::pe + first + lane];
+                packed |= ap_int<27>(above) << (lane * field);
             }
             packed_dots += multiply<ap_int<lanes * field> >(packed, x[s], in_dsp());
         }
         for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
             #pragma HLS UNROLL
             const ap_int<field> dot = packed_dots;
-            dots[first + lane] = dot;
+            dots[first + lane] = dot - excess;
             packed_dots = (packed_dots - dot) >> field;
         }
     }

@@ -37,7 +37,7 @@ void fork(hls::stream<data_T> &data, hls::stream<data_T> &first, hls::stream<dat
 // Wide beats into narrow ones: a wide beat is read, and handed on part by part. One narrow beat per iteration.
 template <class CONFIG, class data_T, class res_T> void split(hls::stream<data_T> &data, hls::stream<res_T> &res) {
     data_T wide;
-    unsigned part = 0;
+    typename counter<data_T::size / res_T::size - 1>::type part = 0;
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
         #pragma HLS PIPELINE II=1 style=flp
         FOLDED_ITERATION
@@ -53,14 +53,14 @@ template <class CONFIG, class data_T, class res_T> void split(hls::stream<data_T
             #pragma HLS UNROLL
             wide[p] = wide[p + res_T::size];
         }
-        part = part < data_T::size / res_T::size - 1 ? part + 1 : 0;
+        part = next(part, data_T::size / res_T::size - 1);
     }
 }
 
 // Narrow beats into wide ones: the last part completes a wide beat. One narrow beat per iteration.
 template <class CONFIG, class data_T, class res_T> void join(hls::stream<data_T> &data, hls::stream<res_T> &res) {
     res_T wide;
-    unsigned part = 0;
+    typename counter<res_T::size / data_T::size - 1>::type part = 0;
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
         #pragma HLS PIPELINE II=1 style=flp
         FOLDED_ITERATION

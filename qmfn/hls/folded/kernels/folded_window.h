@@ -9,7 +9,7 @@ namespace folded {
 //
 // Pixels pass in raster order, and behind the image come as many positions as the window lags behind (padding). The tap
 // in row r, column c is the pixel that came (k-1-r) rows and (k-1-c) positions before the newest, without regard to the
-// image's edges; taps beyond an edge are zeros (`is_inside`). Two addressed memories keep what came before: `lines` has a word
+// image's edges; taps beyond an edge are zeros (`tap`). Two addressed memories keep what came before: `lines` has a word
 // with the last k-1 rows for each of the row_beats = width * groups beats of a row, `columns` a word with the last k-1
 // columns of the window for each of the `groups` beats of a pixel.
 template <class CONFIG> struct sliding_window {
@@ -21,25 +21,33 @@ template <class CONFIG> struct sliding_window {
 
 // Where the loop stands: position, group of channels, step of an output; which output is due, and at which position.
 template <class CONFIG> struct window_counters {
-    unsigned position, group, step, line;
-    unsigned row, column, due;
-
-    window_counters() : position(0), group(0), step(0), line(0), row(0), column(0), due(first_due) {}
-
     static const unsigned reach = CONFIG::kernel - 1 - CONFIG::padding;
     static const unsigned first_due = reach * CONFIG::width + reach;
+    static const unsigned past_the_last = first_due + CONFIG::out_height * CONFIG::stride * CONFIG::width;
+
+    typename counter<past_the_last>::type position, due;
+    typename counter<CONFIG::groups - 1>::type group;
+    typename counter<CONFIG::steps - 1>::type step;
+    typename counter<CONFIG::row_beats - 1>::type line;
+    typename counter<CONFIG::out_height>::type row;
+    typename counter<CONFIG::out_width - 1>::type column;
+    typename counter<CONFIG::groups * CONFIG::steps - 1>::type word; // of the weights
+
+    window_counters() : position(0), due(first_due), group(0), step(0), line(0), row(0), column(0), word(0) {}
 
     bool fires() const { return position == due; }
     bool last_step() const { return !fires() || step == CONFIG::steps - 1; }
 
     void advance() {
         #pragma HLS INLINE
+        if (fires())
+            word = next(word, CONFIG::groups * CONFIG::steps - 1);
         if (!last_step()) {
             step++;
             return;
         }
         step = 0;
-        line = line < CONFIG::row_beats - 1 ? line + 1 : 0;
+        line = next(line, CONFIG::row_beats - 1);
         if (group < CONFIG::groups - 1) {
             group++;
             return;
@@ -106,19 +114,15 @@ inline void slide(const typename CONFIG::input_t newest[CONFIG::pe], unsigned li
     }
 }
 
-// The tap in row r, column c of channel p.
+// The tap in row r, column c of channel p for the output that is due; zero beyond the image.
 template <class CONFIG>
-inline typename CONFIG::input_t tap(const typename sliding_window<CONFIG>::taps_t taps, unsigned r, unsigned c, unsigned p) {
-    #pragma HLS INLINE
-    return taps[(c * CONFIG::kernel + r) * CONFIG::pe + p];
-}
-
-// Whether the tap in row r, column c of the output that is due lies in the image; beyond it are zeros.
-template <class CONFIG> inline bool is_inside(const window_counters<CONFIG> &at, unsigned r, unsigned c) {
+inline typename CONFIG::input_t tap(const typename sliding_window<CONFIG>::taps_t taps, const window_counters<CONFIG> &at,
+                                    unsigned r, unsigned c, unsigned p) {
     #pragma HLS INLINE
     const unsigned y = at.row * CONFIG::stride + r, x = at.column * CONFIG::stride + c; // in the padded image
-    return y >= CONFIG::padding && y < CONFIG::height + CONFIG::padding && x >= CONFIG::padding &&
-           x < CONFIG::width + CONFIG::padding;
+    const bool inside = y >= CONFIG::padding && y < CONFIG::height + CONFIG::padding && x >= CONFIG::padding &&
+                        x < CONFIG::width + CONFIG::padding;
+    return inside ? taps[(c * CONFIG::kernel + r) * CONFIG::pe + p] : typename CONFIG::input_t(0);
 }
 
 // Sliding window in front of a matrix-vector unit: from pixels to windows.
@@ -149,14 +153,13 @@ void window(hls::stream<data_T> &data, hls::stream<res_T> &res,
         }
         if (at.fires()) {
             res_T out;
-            for (unsigned s = 0; s < CONFIG::simd; s++) {
+            for (unsigned i = 0; i < CONFIG::steps * CONFIG::simd; i++) {
                 #pragma HLS UNROLL
-                const unsigned term = at.step * CONFIG::simd + s, t = term / CONFIG::pe;
-                const unsigned r = t / CONFIG::kernel, c = t % CONFIG::kernel;
-                typename CONFIG::input_t value = 0;
-                if (is_inside<CONFIG>(at, r, c))
-                    value = tap<CONFIG>(taps, r, c, term % CONFIG::pe);
-                out[s] = from_integer<typename res_T::value_type>(value);
+                const unsigned r = i / CONFIG::pe / CONFIG::kernel, c = i / CONFIG::pe % CONFIG::kernel;
+                if (at.step == i / CONFIG::simd) {
+                    const typename CONFIG::input_t x = tap<CONFIG>(taps, at, r, c, i % CONFIG::pe);
+                    out[i % CONFIG::simd] = from_integer<typename res_T::value_type>(x);
+                }
             }
             res.write(out);
         }

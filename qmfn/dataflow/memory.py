@@ -7,6 +7,7 @@ rules that `synthesis/memories.csv` and `synthesis/fifos.csv` of the shared data
 from __future__ import annotations
 
 from math import ceil
+from typing import Literal
 
 RAMB18_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 """(depth, width) that one BRAM_18K can be."""
@@ -87,3 +88,41 @@ def vitis_fifo(depth: int, width: int) -> tuple[int, int, int]:
     if depth > 2 and depth * width > LUTRAM_BITS:
         return FIFO_LUT, 160, fifo_bram(depth, width)
     return FIFO_LUT, 99, 0
+
+
+LUT_PER_BRAM = 128
+"""LUTs that a BRAM_18K is worth to a FIFO; the devices have 150 (ZCU102) to 407 (KV260) for each."""
+
+
+def shift_register_lut(length: int) -> float:
+    """LUT per bit; a single word is a plain register, up to 16 words two bits share a LUT."""
+    if length == 1:
+        return 0
+    return 0.5 if length <= 16 else ceil(length / 32)
+
+
+def lut_rom(depth: int, width: int) -> int:
+    """LUT of a ROM, joined by F7 and F8 up to 256 words, by multiplexers above."""
+    return lutram_luts(depth, width) + width * multiplexer_lut(ceil(depth / 256))
+
+
+def lut_ram(depth: int, width: int) -> int:
+    """LUT of a RAM with a write and a read port."""
+    return ceil(lutram_luts(depth, width) * 8 / 7) + width * multiplexer_lut(ceil(depth / 64))
+
+
+# --- FIFOs ------------------------------------------------------------------------------------------------------------
+
+
+def fifo_memory(depth: int, width: int) -> Literal["srl", "bram"]:
+    """Where a FIFO's data belongs: shift registers, unless they cost more LUTs than its block RAMs are worth.
+
+    Left alone, HLS takes block RAM for anything deeper than 2 and above 1,024 bits, 5 of them for 14 words of 80 bits
+    (40 LUT); so this choice has to be bound (`BIND_STORAGE type=fifo impl=...`).
+    """
+    return "srl" if ceil(width * shift_register_lut(depth)) <= LUT_PER_BRAM * fifo_bram(depth, width) else "bram"
+
+
+def multiplexer_lut(inputs: int) -> int:
+    """LUT per bit of an n:1 multiplexer, 4 inputs per LUT; F7 and F8 join up to 16."""
+    return 0 if inputs == 1 else ceil(inputs / 4)
