@@ -508,10 +508,8 @@ def _dot_products(stage: Stage) -> _Count:
     groups = ceil(stage.pe / stage.lanes_per_dsp)
     lanes, field = stage.lanes_per_dsp, stage.field_bits
     sums = (pairs - 1) * lanes * field
-    apart = (lanes - 1) * field + lanes * field  # fields told apart, and the excess taken off each
-    excess = adder_tree_lut(stage.simd, stage.input_bits)
-    lut = excess + groups * (sums + apart)
-    return _Count(lut, excess / 2 + groups * (sums / 2 + apart), dsp=groups * stage.simd)
+    apart = (lanes - 1) * field
+    return _Count(groups * (sums + apart), groups * (sums / 2 + apart), dsp=groups * stage.simd)
 
 
 def _separate_products(stage: Stage) -> _Count:
@@ -525,12 +523,14 @@ def _separate_products(stage: Stage) -> _Count:
 
 
 def _accumulators(stage: Stage) -> _Count:
-    """A sum per output; mid-rise: a second adder for the sum of x, which all outputs share."""
+    """A sum per output. Where stored weights are not the weights themselves (mid-rise, shared DSPs), also the sum of x,
+    once for all outputs; a multiple of it is a third term of the adder that adds the bias, which costs no more LUTs.
+    """
     sums = stage.pe * stage.accumulator_bits
-    if not stage.mid_rise:
+    if not stage.mid_rise and stage.lanes_per_dsp == 1:
         return _Count(sums, sums)
-    ones = adder_tree_lut(stage.simd, stage.input_bits)
-    return _Count(2 * sums + ones, sums + ones / 2)
+    ones = adder_tree_lut(stage.simd, stage.input_bits) + 2 * stage.accumulator_bits  # accumulated; its multiple
+    return _Count(sums + ones, sums + ones)
 
 
 def _ends_of_sums(stage: Stage) -> _Count:

@@ -202,12 +202,12 @@ def _types(node: FoldedStage, tables: list[Table]) -> dict[str, str]:
     widths = {"arrives_t": stage.stream_bits + ends["input_up"] + 2, "input_t": stage.input_bits}
     if numbers is None:
         return _integers(widths)
-    simd = stage.simd if stage.kind == "matvec" else 1
+    dot_bits = stage.field_bits or product_field(stage.weight_bits, stage.input_bits, simd=1)
     slope = max(ends["slope_digits"], stage.slope_bits)
     offset = stage.offset_bits + ends["output_drop"] if numbers.offset is not None else 0
     widths |= {
         "weight_t": stage.weight_bits,
-        "dot_t": product_field(stage.weight_bits, stage.input_bits, simd),
+        "dot_t": dot_bits,
         "sum_t": stage.accumulator_bits,
         "result_t": stage.result_bits,
         "wide_t": max(stage.result_bits + slope + ends["output_up"], offset, stage.output_bits) + 2,

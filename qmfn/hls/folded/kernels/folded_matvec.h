@@ -23,6 +23,7 @@ void matvec(hls::stream<data_T> &data, hls::stream<res_T> &res,
     #pragma HLS BIND_STORAGE variable=pixel type=ram_s2p impl=lutram
     typename CONFIG::sum_t sums[CONFIG::pe];
     #pragma HLS ARRAY_PARTITION variable=sums complete
+    typename CONFIG::sum_t ones = 0;
 
     typename counter<CONFIG::parts - 1>::type part = 0;
     typename counter<CONFIG::groups - 1>::type group = 0;
@@ -47,7 +48,7 @@ void matvec(hls::stream<data_T> &data, hls::stream<res_T> &res,
             }
         }
 
-        add_products<CONFIG>(weights[word], x, part == 0, sums);
+        add_products<CONFIG>(weights[word], x, part == 0, sums, ones);
 
         word = next(word, CONFIG::groups * CONFIG::parts - 1);
         if (part < CONFIG::parts - 1) {
@@ -56,7 +57,8 @@ void matvec(hls::stream<data_T> &data, hls::stream<res_T> &res,
             res_T out;
             for (unsigned p = 0; p < CONFIG::pe; p++) {
                 #pragma HLS UNROLL
-                out[p] = finish<CONFIG, typename res_T::value_type>(sums[p], per_output[group][p]...);
+                const typename CONFIG::sum_t sum = corrected<CONFIG>(sums[p], ones);
+                out[p] = finish<CONFIG, typename res_T::value_type>(sum, per_output[group][p]...);
             }
             res.write(out);
             part = 0;

@@ -43,10 +43,9 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
 
 // `lanes` outputs share a DSP48E2: their weights stand side by side in its 27-bit port, `field` bits apart, and every
 // field of the product is one output's product. Weights are put there as what they lie above the most negative one (their
-// sign bit turned over), so that they don't borrow from one another and no adder is needed; that much times the sum of
-// `x`, which all outputs share, is taken off behind. A field holds the sum of `simd` such products
-// (qmfn.dataflow.build, product_field), so the fields are told apart once, behind the sum: what a lower one borrowed from
-// the next is given back.
+// sign bit turned over), so that they don't borrow from one another and no adder is needed; `corrected` takes off what
+// that is too much. A field holds the sum of `simd` such products (qmfn.dataflow.build, product_field), so the fields are
+// told apart once, behind the sum: what a lower one borrowed from the next is given back.
 template <unsigned lanes_, unsigned field_> struct shared_dsp {
     static const unsigned lanes = lanes_;
     static const unsigned field = field_;
@@ -57,11 +56,6 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
                          typename CONFIG::dot_t *dots, shared_dsp<lanes, field>) {
     #pragma HLS INLINE
     const ap_uint<CONFIG::weight_bits> lowest = 1 << (CONFIG::weight_bits - 1);
-    ap_int<field> excess = 0;
-    for (unsigned s = 0; s < CONFIG::simd; s++) {
-        #pragma HLS UNROLL
-        excess += ap_int<field>(x[s]) << (CONFIG::weight_bits - 1);
-    }
     for (unsigned first = 0; first < CONFIG::pe; first += lanes) {
         #pragma HLS UNROLL
         ap_int<lanes * field> packed_dots = 0;
@@ -78,32 +72,49 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
         for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
             #pragma HLS UNROLL
             const ap_int<field> dot = packed_dots;
-            dots[first + lane] = dot - excess;
+            dots[first + lane] = dot;
             packed_dots = (packed_dots - dot) >> field;
         }
     }
 }
 
-// The products of one word of weights, added to the sums of `pe` outputs. Mid-rise weights are odd, 2 * stored + 1: their
-// products are twice those of the stored part plus x itself.
+template <class multiplier> struct counts_from_lowest { static const bool value = false; };
+template <unsigned lanes, unsigned field> struct counts_from_lowest<shared_dsp<lanes, field> > {
+    static const bool value = true;
+};
+
+// The products of one word of weights, added to the sums of `pe` outputs, and x itself to `ones`. Until `corrected` the
+// sums are those of the weights as stored; they may wrap around, as the corrected ones fit.
 template <class CONFIG>
 inline void add_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x, bool first,
-                         typename CONFIG::sum_t *sums) {
+                         typename CONFIG::sum_t *sums, typename CONFIG::sum_t &ones) {
     #pragma HLS INLINE
     typename CONFIG::dot_t dots[CONFIG::pe];
     #pragma HLS ARRAY_PARTITION variable=dots complete
     dot_products<CONFIG>(weights, x, dots, typename CONFIG::multiplier_t());
 
-    typename CONFIG::sum_t ones = 0;
+    if (first)
+        ones = 0;
     for (unsigned s = 0; s < CONFIG::simd; s++) {
         #pragma HLS UNROLL
         ones += x[s];
     }
     for (unsigned p = 0; p < CONFIG::pe; p++) {
         #pragma HLS UNROLL
-        const typename CONFIG::sum_t before = first ? typename CONFIG::sum_t(0) : sums[p], dot = dots[p];
-        sums[p] = CONFIG::mid_rise ? typename CONFIG::sum_t(before + (dot << 1) + ones) : typename CONFIG::sum_t(before + dot);
+        sums[p] = (first ? typename CONFIG::sum_t(0) : sums[p]) + dots[p];
     }
+}
+
+// The sum that the weights stand for. Mid-rise weights are odd, 2 * stored + 1; and in a shared DSP weights counted from
+// the most negative one. Either adds a multiple of the sum of x, the same for all outputs.
+template <class CONFIG>
+inline typename CONFIG::sum_t corrected(const typename CONFIG::sum_t &sum, const typename CONFIG::sum_t &ones) {
+    #pragma HLS INLINE
+    const bool from_lowest = counts_from_lowest<typename CONFIG::multiplier_t>::value;
+    typename CONFIG::sum_t stored = sum;
+    if (from_lowest)
+        stored -= ones << (CONFIG::weight_bits - 1);
+    return CONFIG::mid_rise ? typename CONFIG::sum_t((stored << 1) + ones) : stored;
 }
 
 // One product of a channel with its own x: depthwise convolutions.
