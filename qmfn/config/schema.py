@@ -162,7 +162,7 @@ class HlsConfig(Strict):
 
     backend: Literal["Vitis", "Vivado"] = Field("Vitis", description="Vitis HLS or Vivado HLS")
     dataflow: Literal["stock", "folded"] = Field(
-        "stock",
+        "folded",
         description="folded: a few channels per beat through kernels at II = 1 (`VitisFolded`), fits a board; "
         "stock: hls4ml's own layers, whole pixels per beat",
     )

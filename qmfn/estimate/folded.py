@@ -356,7 +356,8 @@ def stage_range(stage: Stage) -> Range:
 
 
 def _control(stage: Stage) -> _Count:
-    bits = [stage.iterations.bit_length(), *(largest.bit_length() for largest in _counters(stage))]
+    counters = [stage.iterations, *_counters(stage)]
+    bits = [max(1, largest.bit_length()) for largest in counters]
     return _Count(CONTROL_LUT + sum(map(counter_lut, bits)), CONTROL_FF + sum(bits))
 
 
@@ -364,20 +365,18 @@ def _counters(stage: Stage) -> list[int]:
     """The largest value of each of a kernel's own counters, as its C++ declares them."""
     if stage.kind == "matvec":
         groups, parts = stage.out_channels // stage.pe, stage.terms // stage.simd
-        return [groups, parts, groups * parts]
+        return [groups - 1, parts - 1, groups * parts - 1]
     if stage.kind in ("window", "depthwise"):
-        position = _last_position(stage)
-        words = stage.groups * stage.steps
-        row_beats = stage.width * stage.groups
-        return [position, position, stage.groups, stage.steps, row_beats, stage.out_height, stage.out_width, words]
+        reach = (stage.kernel - 1 - stage.padding) * (stage.width + 1)
+        position = reach + stage.out_height * stage.stride * stage.width
+        return [
+            position, position, stage.groups - 1, stage.steps - 1, stage.width * stage.groups - 1, stage.out_height,
+            stage.out_width - 1, stage.groups * stage.steps - 1,
+        ]  # fmt: skip
     if stage.kind == "global_depthwise":
-        return [stage.groups]
+        return [stage.groups - 1]
     lanes = (stage.lanes_in, stage.lanes_out)
-    return [max(lanes) // min(lanes)] if stage.kind in ("split", "join") else []
-
-
-def _last_position(stage: Stage) -> int:
-    return stage.positions + stage.stride * stage.width
+    return [max(lanes) // min(lanes) - 1] if stage.kind in ("split", "join") else []
 
 
 def _matvec(stage: Stage) -> list[_Count]:

@@ -61,6 +61,7 @@ def hls_by_layer(config: HlsConfig, layers: Sequence[LayerSpec], file: str) -> d
     for layer in layers:
         if layer.kind == "add":
             continue
+        _check_stock(overrides[layer.name])
         reuse_factor = overrides[layer.name].get("reuse_factor", default_reuse_factor)
         strategy = overrides[layer.name].get("strategy", default_strategy).value
         valid = valid_reuse_factors(layer)
@@ -72,6 +73,17 @@ def hls_by_layer(config: HlsConfig, layers: Sequence[LayerSpec], file: str) -> d
         shared = prelu_reuse_factor(layer, reuse_factor.value)
         settings[layer.name] = LayerHls(reuse_factor.value, strategy, shared)
     return settings
+
+
+FOLDED_ONLY = ("simd", "pe", "multiplier", "weights_memory", "line_memory")
+
+
+def _check_stock(settings: dict[str, Setting]) -> None:
+    for name in FOLDED_ONLY:
+        if name in settings:
+            raise UserError(
+                f"{settings[name].key} = {settings[name].value}: belongs to dataflow = folded; this design is stock."
+            )
 
 
 def _hls_settings(config: HlsConfig, layers: Sequence[LayerSpec], file: str) -> dict[str, dict[str, Setting]]:

@@ -12,7 +12,7 @@ from qmfn.config import DesignConfig, load_config
 from qmfn.config.schema import PAPER_BOTTLENECKS
 from qmfn.errors import UserError
 
-SHIPPED = ("tiny", "w8a8", "w4a4", "mixed", "extreme")
+SHIPPED = ("tiny", "stock", "w8a8", "w4a4", "mixed", "extreme")
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_an_override_sets_a_key(design, override, group, key, value):
 
 def test_an_override_adds_a_layer_without_losing_the_others(configs):
     config = load_config(configs / "w4a4.yml", ["hls.layers.conv2.reuse_factor=128"])
-    assert config.hls.layers["conv1"].reuse_factor == 27
+    assert config.hls.layers["conv1"].simd == 9
     assert config.hls.layers["conv2"].reuse_factor == 128
 
 

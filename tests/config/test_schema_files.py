@@ -14,7 +14,7 @@ from qmfn.config import DesignConfig, load_config, reference
 from qmfn.config.schema import Strict
 from qmfn.errors import UserError
 
-SHIPPED = ("w8a8", "w4a4", "mixed", "extreme", "tiny")
+SHIPPED = ("w8a8", "w4a4", "mixed", "extreme", "tiny", "stock")
 
 
 @pytest.fixture(scope="module")

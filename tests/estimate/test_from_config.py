@@ -40,12 +40,12 @@ def test_random_designs_are_described_as_hls4ml_converts_them(config, seed):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["Vitis", "Vivado"])
 def test_the_full_network_is_described_as_hls4ml_converts_it(backend):
-    config = load_config(ROOT / "configs" / "w8a8.yml", [f"hls.backend={backend}"])
+    config = load_config(ROOT / "configs" / "stock.yml", [f"hls.backend={backend}"])
     assert_equal(config, design_checkpoint(config))
 
 
 def test_a_full_estimate_without_conversion_takes_a_fraction_of_a_second():
-    config = load_config(ROOT / "configs" / "w8a8.yml")
+    config = load_config(ROOT / "configs" / "stock.yml")
     checkpoint = design_checkpoint(config)
     start = time.perf_counter()
     estimate(describe_design(config, checkpoint))
@@ -57,7 +57,7 @@ def test_estimating_needs_neither_tensorflow_nor_hls4ml():
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from qmfn.commands.estimate import main
-assert main(["--config", {str(ROOT / "configs" / "w4a4.yml")!r}]) == 0
+assert main(["--config", {str(ROOT / "configs" / "stock.yml")!r}]) == 0
 assert not {{"tensorflow", "hls4ml", "qkeras", "sklearn", "scipy", "matplotlib"}} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)

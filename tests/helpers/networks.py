@@ -59,6 +59,7 @@ def designs(draw: st.DrawFn) -> DesignConfig:
     convolutions = [layer for layer in layers if layer.kind != "add"]
     design["quantisation"] = {"layers": draw(bits_by_layer(layers))}
     design["hls"] = {
+        "dataflow": "stock",
         "backend": draw(st.sampled_from(["Vitis", "Vivado"])),
         "layers": {
             layer.name: {

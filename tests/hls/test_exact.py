@@ -39,7 +39,7 @@ def test_csim_equals_qkeras_for_random_networks_of_the_family(config, seed, type
 
 @pytest.mark.slow
 def test_csim_equals_qkeras_at_full_size(tmp_path):
-    config = load_config(ROOT / "configs" / "w8a8.yml", ["hls.backend=Vivado"])
+    config = load_config(ROOT / "configs" / "stock.yml", ["hls.backend=Vivado"])
     result = compared(config, design_checkpoint(config), tmp_path, noise(config, 2, seed=0))
     assert result.mismatches == 0, result.first_difference
     assert sum(tensor.values for tensor in result.tensors) == 2 * 8_270_924
