@@ -169,8 +169,8 @@ def _bands_note(estimate: dict) -> str:
     fits = "fits at the high end of the bands" if estimate["fits"] else "does not fit at the high end of the bands"
     if "simd" in estimate["layers"][0]:  # stages of the folded dataflow
         return (
-            "What is left after Vivado's synthesis, counted from the structure of the kernels and never compared with a "
-            f"vendor tool's result for them; with 10-90 % bands; the design {fits}."
+            "What is left after Vivado's synthesis, counted from the structure of the kernels and never compared with "
+            f"a vendor tool's result for them; with 10-90 % bands; the design {fits}."
         )
     return (
         f"What {estimate['tool']} will report (C-synthesis) and what Vivado will make of it (post-synthesis), with "

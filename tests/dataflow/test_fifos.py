@@ -1,9 +1,9 @@
 import pytest
 
 from qmfn.dataflow.fifos import SMALLEST_DEPTH, check_depths, size_fifos
+from qmfn.dataflow.memory import LUTRAM_BITS
 from qmfn.dataflow.simulation import simulate
 from qmfn.errors import UserError
-from qmfn.dataflow.memory import LUTRAM_BITS
 
 
 def residual(design, size=4, channels=1, slow=1):

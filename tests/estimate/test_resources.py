@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from qmfn.dataflow.memory import fifo_bram, line_buffer, weight_rom_bram
 from qmfn.estimate import (
     FifoDesign,
     LayerDesign,
@@ -17,7 +18,6 @@ from qmfn.estimate import (
     uram,
 )
 from qmfn.estimate.arithmetic import fused_products_dsp, sum_bits
-from qmfn.dataflow.memory import fifo_bram, line_buffer, weight_rom_bram
 from qmfn.estimate.resources import bram_count, dsp_count, fifo_resources, group_of, known_part, layer_resources
 from qmfn.estimate.tools import Tool, tool_for
 
