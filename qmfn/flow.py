@@ -21,6 +21,7 @@ from tqdm import tqdm
 from qmfn import boards, estimate, report
 from qmfn.config import DesignConfig
 from qmfn.errors import UserError
+from qmfn.estimate.folding_search import settled
 from qmfn.faces.samples import comparison_faces
 from qmfn.files import folder_aside
 from qmfn.hls import compare, compiler, convert, csim, project, readback
@@ -68,6 +69,7 @@ class Step:
 def load(run: Run) -> None:
     """Checkpoint, footprint and every HLS setting: whatever can be wrong with the design shows here."""
     run.checkpoint = design_checkpoint(run.config)
+    run.config = settled(run.config, run.checkpoint)
     device = _device(run.config)
     run.request = plan(run.config, run.checkpoint)
     layers = run.checkpoint.layers
@@ -139,9 +141,10 @@ def estimate_design(run: Run) -> None:
         run.result |= estimate.estimate(estimate.describe(run.graph)).report_sections()
         return
     hls, source = run.config.hls, next(iter(run.graph.get_layers()))
-    pipeline, depths = source.get_attr("pipeline"), source.get_attr("fifos").depths
-    found = estimate.estimate_pipeline(pipeline, depths, _device(run.config), hls.clock_period_ns)
+    pipeline, fifos = source.get_attr("pipeline"), source.get_attr("fifos")
+    found = estimate.estimate_pipeline(pipeline, fifos.depths, _device(run.config), hls.clock_period_ns)
     run.result |= found.report_sections()
+    run.result["estimate"]["latency_cycles"] = fifos.latency  # simulated; the estimate knows a lower bound
 
 
 def compile_csim(run: Run) -> None:

@@ -57,10 +57,11 @@ def _folded(config: DesignConfig, checkpoint: Checkpoint, tool_version: str | No
     from qmfn.dataflow.fifos import size_fifos
     from qmfn.errors import UserError
     from qmfn.estimate import estimate_pipeline, find_device
+    from qmfn.estimate.folding_search import settled
     from qmfn.hls.folded.from_checkpoint import folded_pipeline
 
     if tool_version is not None:
         raise UserError("--tool-version: estimates of the folded dataflow know no versions; leave it out.")
-    pipeline = folded_pipeline(config, checkpoint)
+    pipeline = folded_pipeline(settled(config, checkpoint), checkpoint)
     device = find_device(config.hls.part)
     return estimate_pipeline(pipeline, size_fifos(pipeline).depths, device, config.hls.clock_period_ns)

@@ -93,15 +93,22 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
 def _explain(path: Path, error: ValidationError) -> str:
     """The first error as one sentence: file, key, value, what is allowed."""
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the file"
+    key = _key(first["loc"]) or "the file"
     if first["type"] == "extra_forbidden":
         owner = _model_at(first["loc"][:-1])
         allowed = f"; allowed here: {_names(owner)}" if owner else ""
         return f"{path}: {key}: unknown key{allowed}."
     if first["type"] == "missing":
         return f"{path}: {key}: is missing."
-    wanted = PLAIN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
-    return f"{path}: {key} = {first['input']!r}: {wanted}."
+    alike = [other for other in error.errors() if _key(other["loc"]) == key] or [first]  # one for each kind of value
+    wanted = [PLAIN_WORDS.get(other["type"], other["msg"].removeprefix("Value error, ")) for other in alike]
+    return f"{path}: {key} = {first['input']!r}: {', or '.join(wanted)}."
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """A key as the file spells it: without what pydantic adds for keys of dictionaries and kinds of values."""
+    added = ("[key]", "constrained-int", "int")
+    return ".".join(str(part) for part in location if part not in added and not str(part).startswith("literal["))
 
 
 PLAIN_WORDS = {

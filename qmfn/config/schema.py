@@ -171,10 +171,30 @@ class HlsConfig(Strict):
         5.0, description="target clock period in nanoseconds"
     )
     strategy: Literal["Resource", "Latency"] = Field("Resource", description="stock: hls4ml strategy of every layer")
-    reuse_factor: PositiveInt = Field(64, description="reuse factor of every layer that sets none of its own")
+    reuse_factor: PositiveInt | Literal["auto"] = Field(
+        64,
+        description="reuse factor of every layer that sets none of its own; auto: the folding search chooses simd, pe and "
+        "memories of all layers, for target_fps or to fill the budget (`qmfn fold` writes them down)",
+    )
+    target_fps: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="reuse_factor auto: frames per second to reach; null: as many as fit the budget"
+    )
+    budget: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="reuse_factor auto: share of every resource to use at most, at the high end of the estimate"
+    )
     layers: dict[str, HlsLayerConfig] = Field(
         {}, description="overrides by layer name or shell pattern; a later entry wins"
     )
+
+    @model_validator(mode="after")
+    def _auto_is_for_folded_designs(self) -> HlsConfig:
+        if self.reuse_factor == "auto" and self.dataflow != "folded":
+            raise ValueError("reuse_factor = auto needs dataflow = folded")
+        if self.reuse_factor == "auto" and self.layers:
+            raise ValueError("reuse_factor = auto chooses every layer, so layers must be empty")
+        if self.reuse_factor != "auto" and self.target_fps is not None:
+            raise ValueError("target_fps needs reuse_factor = auto")
+        return self
 
 
 class CsimConfig(Strict):
@@ -250,6 +270,12 @@ class DesignConfig(Strict):
     def file(self) -> Path:
         """The file this design was read from: error messages name it, relative paths start at its folder."""
         return self._file
+
+    def with_hls(self, **changes: object) -> DesignConfig:
+        """The same design with other HLS settings."""
+        changed = self.model_copy(update={"hls": self.hls.model_copy(update=changes)})
+        changed._file = self._file
+        return changed
 
     def resolve(self, relative: str) -> Path:
         """Path of a file that the design names, relative to the design file."""

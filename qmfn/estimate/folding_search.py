@@ -29,10 +29,12 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
+from qmfn.config import DesignConfig
+from qmfn.config.schema import HlsLayerConfig
 from qmfn.dataflow.build import FoldedLayer, Folding, Input, build_pipeline, pe_choices, simd_choices
 from qmfn.dataflow.stages import Pipeline, Stage, adapter_lanes
 from qmfn.errors import UserError
-from qmfn.estimate.devices import Device
+from qmfn.estimate.devices import Device, find_device
 from qmfn.estimate.folded import (
     BUDGET,
     NOTHING,
@@ -48,6 +50,9 @@ from qmfn.estimate.folded import (
     stage_range,
 )
 from qmfn.estimate.resources import RESOURCE_KINDS
+from qmfn.hls.folded.from_checkpoint import design_input, folded_layers
+from qmfn.hls.types import layer_types
+from qmfn.model.checkpoint import Checkpoint
 
 NAMES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM_18K", "uram": "URAM"}
 
@@ -175,6 +180,26 @@ def search_foldings(
     if target_fps is not None:
         return search.for_target(target_fps)
     return search.fastest()
+
+
+def settled(config: DesignConfig, checkpoint: Checkpoint) -> DesignConfig:
+    """A design whose foldings are all explicit: itself, or for `reuse_factor: auto` with what the search finds.
+
+    Raises:
+        UserError: the target can't be met, or nothing fits.
+    """
+    hls = config.hls
+    if hls.reuse_factor != "auto":
+        return config
+    layers = folded_layers(checkpoint, layer_types(checkpoint, {}))
+    try:
+        found = search_foldings(
+            design_input(checkpoint), layers, find_device(hls.part), hls.clock_period_ns, hls.target_fps, hls.budget
+        )
+    except UserError as error:
+        raise UserError(f"{config.file}: hls.reuse_factor = auto: {error}") from None
+    chosen = {name: HlsLayerConfig(**dataclasses.asdict(folding)) for name, folding in found.foldings.items()}
+    return config.with_hls(reuse_factor=1, target_fps=None, layers=chosen)
 
 
 def frontier(

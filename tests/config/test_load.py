@@ -123,8 +123,8 @@ def test_unknown_key_names_the_allowed_ones(design):
 @pytest.mark.parametrize(
     ("text", "key", "allowed"),
     [
-        ("hls: {colour: 1}", "hls.colour", "backend, part, clock_period_ns, strategy, reuse_factor, layers"),
-        ("hls: {layers: {conv1: {bits: 1}}}", "hls.layers.conv1.bits", "reuse_factor, strategy, precision"),
+        ("hls: {colour: 1}", "hls.colour", "backend, dataflow, part, clock_period_ns, strategy, reuse_factor, target_fps, budget, layers"),
+        ("hls: {layers: {conv1: {bits: 1}}}", "hls.layers.conv1.bits", "reuse_factor, simd, pe, multiplier, weights_memory, line_memory, strategy, precision"),
         (
             'quantisation: {layers: {"*": {bits: 1}}}',
             "quantisation.layers.*.bits",
@@ -148,7 +148,7 @@ BAD_VALUES = [
     ("hls.strategy", "Unrolled", "'Resource' or 'Latency'"),
     ("hls.reuse_factor", "0", "greater than 0"),
     ("hls.reuse_factor", "2.5", "valid integer"),
-    ("hls.reuse_factor", "sixty", "valid integer"),
+    ("hls.reuse_factor", "sixty", "valid integer, or Input should be 'auto'"),
     ("hls.reuse_factor", "true", "valid integer"),
     ("hls.clock_period_ns", "0.2", "greater than 0.5"),
     ("hls.clock_period_ns", ".inf", "less than or equal to 100"),

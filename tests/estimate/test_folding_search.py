@@ -13,8 +13,8 @@ from qmfn.dataflow.build import build_pipeline
 from qmfn.errors import UserError
 from qmfn.estimate import find_device
 from qmfn.estimate.folded import estimate_pipeline
-from qmfn.estimate.folding_search import _Search, frontier, search_foldings
-from qmfn.hls.folded.from_checkpoint import design_input, folded_layers, foldings_by_layer
+from qmfn.estimate.folding_search import _Search, frontier, search_foldings, settled
+from qmfn.hls.folded.from_checkpoint import design_input, folded_layers, folded_pipeline, foldings_by_layer
 from qmfn.hls.types import layer_types
 from qmfn.model.initial import design_checkpoint
 
@@ -180,3 +180,18 @@ def test_command_prints_and_writes(tmp_path, configs, capsys):
 def test_command_says_what_is_in_the_way(configs, capsys):
     assert fold.main(["--config", str(configs / "tiny.yml"), "--target-fps", "1e6"]) == 1
     assert "however it is folded" in capsys.readouterr().err
+
+
+def test_reuse_factor_auto_folds_for_the_target(configs):
+    auto = "hls={dataflow: folded, part: xczu7ev-ffvc1156-2-e, reuse_factor: auto, target_fps: 20000}"
+    design = load_config(configs / "tiny.yml", [auto])
+    checkpoint = design_checkpoint(design)
+    chosen = settled(design, checkpoint)
+    assert folded_pipeline(chosen, checkpoint).interval <= 200e6 / 20000
+    assert chosen.hls.reuse_factor == 1 and chosen.file == design.file
+    assert settled(chosen, checkpoint) is chosen
+
+
+def test_auto_leaves_no_layer_to_the_design(configs):
+    with pytest.raises(UserError, match="reuse_factor = auto chooses every layer, so layers must be empty"):
+        load_config(configs / "tiny.yml", ["hls.dataflow=folded", "hls.reuse_factor=auto"])
