@@ -22,6 +22,7 @@ from qmfn import boards, estimate, report
 from qmfn.config import DesignConfig
 from qmfn.errors import UserError
 from qmfn.estimate.folding_search import settled
+from qmfn.faces.evaluation import known_evaluation
 from qmfn.faces.samples import comparison_faces
 from qmfn.files import folder_aside
 from qmfn.hls import compare, compiler, convert, csim, project, readback
@@ -32,6 +33,7 @@ from qmfn.model.footprint import footprint
 from qmfn.model.initial import design_checkpoint
 from qmfn.model.mobilefacenet import architecture, normalise
 from qmfn.model.parameters import import_float_weights
+from qmfn.report.html import write_html
 from qmfn.shared import shared_folder
 
 
@@ -212,13 +214,16 @@ def project_simulation(config: DesignConfig, folder: Path) -> csim.Simulation:
     return run.simulation
 
 
-def run_flow(config: DesignConfig, output: Path, until: str, say: Callable[[str], None]) -> dict[str, Any]:
+def run_flow(
+    config: DesignConfig, output: Path, until: str, say: Callable[[str], None], command: str | None = None
+) -> dict[str, Any]:
     """Run the steps up to `until`, then put the project and its report in place.
 
     Args:
         output: folder of projects; the design goes into `output/<name>`.
         until: name of the last step.
         say: takes one line of progress.
+        command: command line that does the same again, for the report.
 
     Returns:
         The result, as in report.json.
@@ -234,6 +239,10 @@ def run_flow(config: DesignConfig, output: Path, until: str, say: Callable[[str]
             say(f"[{number}/{len(steps)}] {step.says}")
             step.do(run)
         report.write_report(run.result, folder)
+        text = config.file.read_text() if config.file.is_file() else None
+        write_html(
+            run.result, folder, evaluation=known_evaluation(config), config_text=text, command=command
+        )
         _put_in_place(folder, final)
     return run.result
 

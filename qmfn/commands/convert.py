@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,9 +44,12 @@ def convert(arguments: argparse.Namespace) -> int:
     if arguments.faces:
         overrides.append(f"comparison.faces={json.dumps(str(Path(arguments.faces).resolve()))}")
     config = load_config(arguments.config, overrides)
-    result = flow.run_flow(config, arguments.output, arguments.until, lambda line: print(line, flush=True))
+    words = [word for override in overrides for word in ("--set", override)]
+    command = shlex.join(["qmfn", "convert", "--config", arguments.config, *words])
+    say = functools.partial(print, flush=True)
+    result = flow.run_flow(config, arguments.output, arguments.until, say, command)
     report.print_summary(result)
-    print(f"report: {arguments.output / config.name / 'report.md'}")
+    print(f"report: {arguments.output / config.name / 'report.html'}")
     if arguments.json:
         report.write_json(result, Path(arguments.json))
     return EXIT_ERROR if result.get("comparison", {}).get("mismatches") else 0

@@ -48,8 +48,10 @@ def evaluate(arguments: argparse.Namespace) -> int:
     from qmfn.config import load_config
     from qmfn.engines import engine, float_engine, keras_engine
     from qmfn.faces.images import FaceStore
+    from qmfn.faces.operating_point import content_hash
     from qmfn.faces.plots import draw
     from qmfn.faces.verification import cosine, embed, read_pairs, verify
+    from qmfn.report.pictures import verification_curves
 
     config = load_config(arguments.config, arguments.overrides)
     pairs = read_pairs(arguments.pairs)
@@ -73,6 +75,9 @@ def evaluate(arguments: argparse.Namespace) -> int:
         wanted, _ = embedded(float_engine(config))
         result["cosine_to_float"] = float(np.mean([cosine(embeddings[path], wanted[path]) for path in wanted]))
     _show(result)
+    result["curves"] = verification_curves(found.scores, found.same)
+    if config.checkpoint is not None and arguments.engine != "float":
+        result["checkpoint_sha256"] = content_hash(config.resolve(config.checkpoint))
     if arguments.plots:
         draw(found, arguments.plots, f"{config.name} ({arguments.engine})")
     if arguments.json:

@@ -173,8 +173,8 @@ class HlsConfig(Strict):
     strategy: Literal["Resource", "Latency"] = Field("Resource", description="stock: hls4ml strategy of every layer")
     reuse_factor: PositiveInt | Literal["auto"] = Field(
         64,
-        description="reuse factor of every layer that sets none of its own; auto: the folding search chooses simd, pe and "
-        "memories of all layers, for target_fps or to fill the budget (`qmfn fold` writes them down)",
+        description="reuse factor of every layer that sets none of its own; auto: the folding search chooses simd, pe "
+        "and memories of all layers, for target_fps or to fill the budget (`qmfn fold` writes them down)",
     )
     target_fps: Annotated[float, Field(gt=0)] | None = Field(
         None, description="reuse_factor auto: frames per second to reach; null: as many as fit the budget"

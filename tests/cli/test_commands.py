@@ -88,7 +88,7 @@ def test_a_conversion_leaves_nothing_but_the_project_and_a_library_in_the_cache(
 def test_it_prints_every_step_and_where_the_report_is(converted):
     printed = (converted / "printed.txt").read_text()
     assert [line[:5] for line in printed.splitlines() if line.startswith("[")] == [f"[{n}/7]" for n in range(1, 8)]
-    assert f"report: {converted / 'tiny' / 'report.md'}" in printed
+    assert f"report: {converted / 'tiny' / 'report.html'}" in printed
 
 
 def test_the_project_knows_its_final_place(converted):
@@ -128,7 +128,7 @@ def test_until_estimate_stops_there(call, tmp_path, backend):
 
 def test_a_new_result_replaces_the_earlier_one(call, earlier):
     assert call("convert", "--config", "tiny.yml", "--until", "load", "--output", earlier).code == 0
-    assert sorted(path.name for path in earlier.rglob("*")) == ["report.json", "report.md", "tiny"]
+    assert sorted(path.name for path in earlier.rglob("*")) == ["report.html", "report.json", "report.md", "tiny"]
     assert "earlier" not in (earlier / "tiny" / "report.json").read_text()
 
 

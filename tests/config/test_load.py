@@ -124,7 +124,11 @@ def test_unknown_key_names_the_allowed_ones(design):
     ("text", "key", "allowed"),
     [
         ("hls: {colour: 1}", "hls.colour", "backend, dataflow, part, clock_period_ns, strategy, reuse_factor, target_fps, budget, layers"),
-        ("hls: {layers: {conv1: {bits: 1}}}", "hls.layers.conv1.bits", "reuse_factor, simd, pe, multiplier, weights_memory, line_memory, strategy, precision"),
+        (
+            "hls: {layers: {conv1: {bits: 1}}}",
+            "hls.layers.conv1.bits",
+            "reuse_factor, simd, pe, multiplier, weights_memory, line_memory, strategy, precision",
+        ),
         (
             'quantisation: {layers: {"*": {bits: 1}}}',
             "quantisation.layers.*.bits",

@@ -100,8 +100,8 @@ def test_kernels_and_stages_compile_without_warnings(project, compiler, types):
         [compiler, *flags, *includes, f"-I{firmware}", str(firmware / "qmfn.cpp")], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    ours = re.compile(r"^(?!\S*nnet_utils)\S*(?:/folded/\S+\.h|parameters\.h|weights/\S+\.h|qmfn\.cpp):\d.*warning.*", re.MULTILINE)
-    assert ours.findall(done.stderr) == []
+    ours = r"^(?!\S*nnet_utils)\S*(?:/folded/\S+\.h|parameters\.h|weights/\S+\.h|qmfn\.cpp):\d.*warning.*"
+    assert re.findall(ours, done.stderr, re.MULTILINE) == []
 
 
 def test_a_stage_that_was_changed_behind_our_back_is_an_error(project):
