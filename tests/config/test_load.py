@@ -123,7 +123,11 @@ def test_unknown_key_names_the_allowed_ones(design):
 @pytest.mark.parametrize(
     ("text", "key", "allowed"),
     [
-        ("hls: {colour: 1}", "hls.colour", "backend, dataflow, part, clock_period_ns, strategy, reuse_factor, target_fps, budget, layers"),
+        (
+            "hls: {colour: 1}",
+            "hls.colour",
+            "backend, dataflow, part, clock_period_ns, strategy, reuse_factor, target_fps, budget, layers",
+        ),
         (
             "hls: {layers: {conv1: {bits: 1}}}",
             "hls.layers.conv1.bits",
