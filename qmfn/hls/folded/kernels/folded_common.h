@@ -80,7 +80,21 @@ template <class T> inline T from_integer(int number) {
 
 // A built-in product is as wide as its factors: widen one first.
 template <class wide_T, class T> inline wide_T widened(const T &number) { return number; }
+
+template <unsigned bits> struct signed_integer { typedef typename built_in<2 + (bits > 32)>::type type; };
+
+// The lowest binary digits as a signed integer of their own.
+template <unsigned digits> inline long long lowest_digits(long long number) {
+    return static_cast<long long>(static_cast<unsigned long long>(number) << (64 - digits)) >> (64 - digits);
+}
 #else
+template <unsigned bits> struct signed_integer { typedef ap_int<bits> type; };
+
+template <unsigned digits, class T> inline ap_int<digits> lowest_digits(const T &number) {
+    #pragma HLS INLINE
+    return number;
+}
+
 template <int W, int I, ap_q_mode Q, ap_o_mode O, int N> inline ap_int<W> integer(const ap_fixed<W, I, Q, O, N> &value) {
     #pragma HLS INLINE
     ap_int<W> number;

@@ -50,14 +50,12 @@ void depthwise(hls::stream<data_T> &data, hls::stream<res_T> &res,
             }
             for (unsigned p = 0; p < CONFIG::pe; p++) {
                 #pragma HLS UNROLL
-                sums[p] = at.step == 0 ? typename CONFIG::sum_t(0) : sums[p];
-            }
-            for (unsigned s = 0; s < CONFIG::simd; s++) {
-                #pragma HLS UNROLL
-                for (unsigned p = 0; p < CONFIG::pe; p++) {
+                typename CONFIG::sum_t dot = 0; // one addition remains from iteration to iteration
+                for (unsigned s = 0; s < CONFIG::simd; s++) {
                     #pragma HLS UNROLL
-                    sums[p] += product<CONFIG>(weights[at.word][s * CONFIG::pe + p], x[s][p]);
+                    dot += product<CONFIG>(weights[at.word][s * CONFIG::pe + p], x[s][p]);
                 }
+                sums[p] = (at.step == 0 ? typename CONFIG::sum_t(0) : sums[p]) + dot;
             }
             if (at.last_step()) {
                 res_T out;

@@ -13,6 +13,19 @@ template <class CONFIG, class multiplier>
 inline void separate_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x,
                               typename CONFIG::dot_t *dots, multiplier where) {
     #pragma HLS INLINE
+    if (CONFIG::pe < CONFIG::simd / 2) { // the same products in either order; compilers vectorise the inner loop
+        for (unsigned p = 0; p < CONFIG::pe; p++) {
+            #pragma HLS UNROLL
+            typename CONFIG::dot_t dot = 0;
+            for (unsigned s = 0; s < CONFIG::simd; s++) {
+                #pragma HLS UNROLL
+                const typename CONFIG::weight_t weight = weights[s * CONFIG::pe + p];
+                dot += multiply<typename CONFIG::dot_t>(weight, x[s], where);
+            }
+            dots[p] = dot;
+        }
+        return;
+    }
     for (unsigned p = 0; p < CONFIG::pe; p++) {
         #pragma HLS UNROLL
         dots[p] = 0;
@@ -55,23 +68,25 @@ template <class CONFIG, unsigned lanes, unsigned field>
 inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x,
                          typename CONFIG::dot_t *dots, shared_dsp<lanes, field>) {
     #pragma HLS INLINE
-    const ap_uint<CONFIG::weight_bits> lowest = 1 << (CONFIG::weight_bits - 1);
+    typedef typename signed_integer<27>::type port_t;
+    typedef typename signed_integer<lanes * field>::type packed_t;
+    const port_t lowest = 1 << (CONFIG::weight_bits - 1);
     for (unsigned first = 0; first < CONFIG::pe; first += lanes) {
         #pragma HLS UNROLL
-        ap_int<lanes * field> packed_dots = 0;
+        packed_t packed_dots = 0;
         for (unsigned s = 0; s < CONFIG::simd; s++) {
             #pragma HLS UNROLL
-            ap_int<27> packed = 0;
+            port_t packed = 0;
             for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
                 #pragma HLS UNROLL
-                const ap_uint<CONFIG::weight_bits> above = lowest + weights[s * CONFIG::pe + first + lane];
-                packed |= ap_int<27>(above) << (lane * field);
+                const port_t above = lowest + weights[s * CONFIG::pe + first + lane];
+                packed |= above << (lane * field);
             }
-            packed_dots += multiply<ap_int<lanes * field> >(packed, x[s], in_dsp());
+            packed_dots += multiply<packed_t>(packed, x[s], in_dsp());
         }
         for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
             #pragma HLS UNROLL
-            const ap_int<field> dot = packed_dots;
+            const packed_t dot = lowest_digits<field>(packed_dots);
             dots[first + lane] = dot;
             packed_dots = (packed_dots - dot) >> field;
         }
@@ -93,12 +108,12 @@ inline void add_products(const typename CONFIG::weight_rom_t *weights, const typ
     #pragma HLS ARRAY_PARTITION variable=dots complete
     dot_products<CONFIG>(weights, x, dots, typename CONFIG::multiplier_t());
 
-    if (first)
-        ones = 0;
+    typename CONFIG::sum_t of_x = 0; // added up before, so that one addition remains from iteration to iteration
     for (unsigned s = 0; s < CONFIG::simd; s++) {
         #pragma HLS UNROLL
-        ones += x[s];
+        of_x += x[s];
     }
+    ones = (first ? typename CONFIG::sum_t(0) : ones) + of_x;
     for (unsigned p = 0; p < CONFIG::pe; p++) {
         #pragma HLS UNROLL
         sums[p] = (first ? typename CONFIG::sum_t(0) : sums[p]) + dots[p];
