@@ -74,6 +74,7 @@ def load(run: Run) -> None:
     run.config = settled(run.config, run.checkpoint)
     device = _device(run.config)
     run.request = plan(run.config, run.checkpoint)
+    _check_memories(run.config, run.request, device)
     layers = run.checkpoint.layers
     run.result["design"] = {
         "name": run.config.name,
@@ -97,6 +98,15 @@ def _device(config: DesignConfig) -> estimate.Device:
         return estimate.find_device(config.hls.part)
     except UserError as error:
         raise UserError(f"{config.file}: hls.part = {config.hls.part}: {error}.") from None
+
+
+def _check_memories(config: DesignConfig, request: Request, device: estimate.Device) -> None:
+    for layer, folding in (request.foldings or {}).items():
+        if folding.line_memory == "uram" and not device.uram:
+            raise UserError(
+                f"{config.file}: hls.layers: {layer} has line_memory = uram, but {device.part} ({device.board}) has no "
+                "UltraRAM; ask for bram, lutram or auto."
+            )
 
 
 def gather_faces(run: Run) -> None:

@@ -45,6 +45,7 @@ def graph_foldings(graph: ModelGraph, layers: Sequence[FoldedLayer]) -> dict[str
             continue
         node = graph.graph[layer.name]
         asked = {field: graph.config.get_layer_config_value(node, key) for key, field in KEYS.items()}
+        asked["reuse_factor"] = graph.config.get_layer_config_value(node, "ReuseFactor")
         given = {field: value for field, value in asked.items() if value is not None}
         where = {field: f"{layer.name}: {key}" for key, field in KEYS.items()} | {
             "reuse_factor": f"{layer.name}: ReuseFactor"
@@ -59,7 +60,7 @@ def folding(stage: Stage, reuse_factor: int | None, given: Mapping[str, Any], wh
     Args:
         stage: the layer, unfolded.
         reuse_factor: counts where neither `simd` nor `pe` is given.
-        given: fields of `Folding`.
+        given: fields of `Folding`, and `reuse_factor` where the layer itself says one.
         where: field -> where it was given, for error messages.
 
     Raises:
@@ -76,7 +77,9 @@ def folding(stage: Stage, reuse_factor: int | None, given: Mapping[str, Any], wh
             )
     rest = {field: given[field] for field in CHOICES if field in given}
     if "simd" in given or "pe" in given:
-        return Folding(given.get("simd", 1), given.get("pe", 1), **rest)
+        folded = Folding(given.get("simd", 1), given.get("pe", 1), **rest)
+        _check_agreement(stage, folded, given, where)
+        return folded
     products = unfolded_products(stage)
     valid = {products // number: pair for number, pair in multiplier_choices(stage).items()}
     if reuse_factor not in valid:
@@ -85,6 +88,16 @@ def folding(stage: Stage, reuse_factor: int | None, given: Mapping[str, Any], wh
             f"valid: {', '.join(map(str, sorted(valid)))}."
         )
     return Folding(*valid[reuse_factor], **rest)
+
+
+def _check_agreement(stage: Stage, folded: Folding, given: Mapping[str, Any], where: Mapping[str, str]) -> None:
+    """A reuse factor beside SIMD and PE says the same thing twice; it must be the same thing."""
+    meant = unfolded_products(stage) // (folded.simd * folded.pe)
+    if given.get("reuse_factor", meant) != meant:
+        raise UserError(
+            f"{where['reuse_factor']} = {given['reuse_factor']}: simd {folded.simd} and pe {folded.pe} give "
+            f"{stage.name} a reuse factor of {meant}; change these, or leave them out."
+        )
 
 
 def unfolded_products(stage: Stage) -> int:

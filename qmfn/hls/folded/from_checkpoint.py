@@ -1,6 +1,6 @@
 """The folded design from config and checkpoint alone: no conversion, no hls4ml, no TensorFlow.
 
-Gives exactly the stages that the backend makes of the converted graph (`tests/hls/folded/test_from_checkpoint.py`
+Gives exactly the stages that the backend makes of the converted graph (`tests/hls/folded/test_project.py`
 compares the two), in a fraction of a second, so that a search can ask thousands of times.
 """
 
@@ -101,7 +101,7 @@ def foldings_by_layer(config: HlsConfig, layers: Sequence[FoldedLayer], file: st
                 raise UserError(f"{setting.key} = {setting.value}: belongs to dataflow = stock; this design is folded.")
         if layer.stage.kind == "add":
             continue
-        reuse_factor = settings.pop("reuse_factor", default)
+        reuse_factor = settings.get("reuse_factor", default)
         where = {name: setting.key for name, setting in settings.items()} | {"reuse_factor": reuse_factor.key}
         given = {name: setting.value for name, setting in settings.items()}
         foldings[layer.name] = folding(layer.stage, reuse_factor.value, given, where)

@@ -124,6 +124,7 @@ def test_a_stage_that_was_changed_behind_our_back_is_an_error(project):
         ({"simd": 3}, r"expand\.simd = 3: does not divide the work of bottleneck1_expand; valid: 1, 2, 4, 8"),
         ({"pe": 5}, r"bottleneck1_expand\.pe = 5: does not divide the work .* valid: 1, 2, 4, 8, 16"),
         ({"reuse_factor": 3}, r"reuse_factor = 3: does not divide the work of bottleneck1_expand; valid: 1, 2, 4,"),
+        ({"simd": 4, "pe": 2, "reuse_factor": 7}, r"reuse_factor = 7: simd 4 and pe 2 give .* a reuse factor of 16"),
         ({"weights_memory": "uram"}, r"weights_memory.*'auto', 'bram' or 'lutram'|weights_memory"),
         ({"strategy": "Latency"}, r"strategy = Latency: belongs to dataflow = stock; this design is folded"),
     ],
