@@ -22,7 +22,7 @@ BAD_INPUT = [
     ("convert", "--config broken.yml", r"broken\.yml: is not valid YAML \(.* line 3, .*\)\."),
     ("convert", "--config latin.yml", r"latin\.yml: can't be read as a design file \('utf-8' .*\)\."),
     ("convert", "--config nameless.yml", r"nameless\.yml: name: is missing\."),
-    ("convert", "--config colour.yml", r"colour\.yml: hls\.colour: unknown key; allowed here: backend, part, .*"),
+    ("convert", "--config colour.yml", r"colour\.yml: hls\.colour: unknown key; allowed here: backend, dataflow, .*"),
     ("train", "--config none.yml", r"none\.yml: no such design file\."),
     ("evaluate", "--config none.yml", r"none\.yml: no such design file\."),
     # overrides
@@ -32,7 +32,7 @@ BAD_INPUT = [
     ("convert", "--set checkpoint=2024-13-45", r"--set .*: the value '2024-13-45' is not valid YAML\."),
     ("convert", "--set hls.reuse=4", r"tiny\.yml: hls\.reuse: unknown key; allowed here: .*, reuse_factor, .*"),
     ("convert", "--set hls.backend=Quartus", r"tiny\.yml: hls\.backend = 'Quartus': .* 'Vitis' or 'Vivado'\."),
-    ("convert", "--set hls.reuse_factor=many", r"tiny\.yml: hls\.reuse_factor = 'many': .* valid integer\."),
+    ("convert", "--set hls.reuse_factor=many", r"tiny\.yml: hls\.reuse_factor = 'many': .* valid integer, or .* 'auto'\."),
     ("convert", "--set quantisation.weight_bits=9", r".*: quantisation\.weight_bits = 9: .* less than or equal to 8\."),
     ("convert", "--set quantisation.weight_bits=1", r".*: quantisation\.weight_bits = 1: one bit has no zero, .*"),
     ("convert", "--set model.input_size=30", r".*input_size must be a multiple of 8, the product of the strides\."),
