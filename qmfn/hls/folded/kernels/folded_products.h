@@ -73,16 +73,24 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
     const port_t lowest = 1 << (CONFIG::weight_bits - 1);
     for (unsigned first = 0; first < CONFIG::pe; first += lanes) {
         #pragma HLS UNROLL
+        port_t packed[CONFIG::simd];
+        #pragma HLS ARRAY_PARTITION variable=packed complete
+        for (unsigned s = 0; s < CONFIG::simd; s++) {
+            #pragma HLS UNROLL
+            packed[s] = 0;
+        }
+        for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
+            #pragma HLS UNROLL
+            for (unsigned s = 0; s < CONFIG::simd; s++) {
+                #pragma HLS UNROLL
+                const port_t above = lowest + weights[s * CONFIG::pe + first + lane];
+                packed[s] |= above << (lane * field);
+            }
+        }
         packed_t packed_dots = 0;
         for (unsigned s = 0; s < CONFIG::simd; s++) {
             #pragma HLS UNROLL
-            port_t packed = 0;
-            for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
-                #pragma HLS UNROLL
-                const port_t above = lowest + weights[s * CONFIG::pe + first + lane];
-                packed |= above << (lane * field);
-            }
-            packed_dots += multiply<packed_t>(packed, x[s], in_dsp());
+            packed_dots += multiply<packed_t>(packed[s], x[s], in_dsp());
         }
         for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
             #pragma HLS UNROLL
