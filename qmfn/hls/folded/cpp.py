@@ -111,9 +111,9 @@ def stage_tables(stage: Stage, numbers: LayerNumbers | None) -> list[Table]:
 
 def _weight_words(stage: Stage, weights: np.ndarray) -> np.ndarray:
     """Weights (terms, outputs) -> (words, multipliers), in the order of the kernel's loop."""
-    if stage.kind == "matvec":  # word: group of outputs, part of the terms; in it term by term
+    if stage.kind == "matvec":  # word: group of outputs, part of the terms; in it output by output
         parts, groups = stage.terms // stage.simd, stage.out_channels // stage.pe
-        return weights.reshape(parts, stage.simd, groups, stage.pe).transpose(2, 0, 1, 3).reshape(parts * groups, -1)
+        return weights.reshape(parts, stage.simd, groups, stage.pe).transpose(2, 0, 3, 1).reshape(parts * groups, -1)
     groups = stage.channels // stage.pe
     if stage.kind == "depthwise":  # word: group of channels, part of the taps; in it tap by tap
         steps = stage.steps

@@ -5,38 +5,23 @@
 
 namespace folded {
 
-// Sums of `simd` products, one for each of `pe` outputs, all of the same `x`; a word of weights is ordered term by term,
-// in a term output by output. CONFIG::multiplier_t picks one of two ways.
+// Sums of `simd` products, one for each of `pe` outputs, all of the same `x`; a word of weights is ordered output by
+// output, in an output term by term. CONFIG::multiplier_t picks one of two ways.
 
 // A multiplier per product, in fabric or in a DSP.
 template <class CONFIG, class multiplier>
 inline void separate_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x,
                               typename CONFIG::dot_t *dots, multiplier where) {
     #pragma HLS INLINE
-    if (CONFIG::pe < CONFIG::simd / 2) { // the same products in either order; compilers vectorise the inner loop
-        for (unsigned p = 0; p < CONFIG::pe; p++) {
-            #pragma HLS UNROLL
-            typename CONFIG::dot_t dot = 0;
-            for (unsigned s = 0; s < CONFIG::simd; s++) {
-                #pragma HLS UNROLL
-                const typename CONFIG::weight_t weight = weights[s * CONFIG::pe + p];
-                dot += multiply<typename CONFIG::dot_t>(weight, x[s], where);
-            }
-            dots[p] = dot;
-        }
-        return;
-    }
     for (unsigned p = 0; p < CONFIG::pe; p++) {
         #pragma HLS UNROLL
-        dots[p] = 0;
-    }
-    for (unsigned s = 0; s < CONFIG::simd; s++) {
-        #pragma HLS UNROLL
-        for (unsigned p = 0; p < CONFIG::pe; p++) {
+        typename CONFIG::dot_t dot = 0;
+        for (unsigned s = 0; s < CONFIG::simd; s++) {
             #pragma HLS UNROLL
-            const typename CONFIG::weight_t weight = weights[s * CONFIG::pe + p];
-            dots[p] += multiply<typename CONFIG::dot_t>(weight, x[s], where);
+            const typename CONFIG::weight_t weight = weights[p * CONFIG::simd + s];
+            dot += multiply<typename CONFIG::dot_t>(weight, x[s], where);
         }
+        dots[p] = dot;
     }
 }
 
@@ -83,7 +68,7 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
             #pragma HLS UNROLL
             for (unsigned s = 0; s < CONFIG::simd; s++) {
                 #pragma HLS UNROLL
-                const port_t above = lowest + weights[s * CONFIG::pe + first + lane];
+                const port_t above = lowest + weights[(first + lane) * CONFIG::simd + s];
                 packed[s] |= above << (lane * field);
             }
         }
