@@ -200,3 +200,13 @@ def test_the_command_refuses_in_a_sentence(tmp_path, capsys):
     assert report.main([str(tmp_path / "nothing")]) == 1
     printed = capsys.readouterr()
     assert printed.out == "" and printed.err.startswith("error: ") and printed.err.count("\n") == 1
+
+
+def test_what_is_expected_after_synthesis_stands_beside_it(firmware):
+    after = {"expected": {"lut": 140, "ff": 110, "dsp": 5, "bram_18k": 4, "uram": 0}, "band": {"lut": [80, 330]}}
+    layers = [{**layer, "post_synthesis": after} for layer in ESTIMATE["layers"]]
+    estimate = {**ESTIMATE, "layers": layers, "post_synthesis": after}
+    (firmware / "report.json").write_text(json.dumps({"estimate": estimate}))
+    comparison = compare(read_run(firmware))
+    assert rows_by_name(comparison)["conv1"].figures["estimated_post_synthesis"]["lut"] == 140
+    assert comparison.total.figures["estimated_post_synthesis"] == after["expected"]
