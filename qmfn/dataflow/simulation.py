@@ -18,7 +18,7 @@ and to the interval only where two branches of a fork differ by more of them tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -137,24 +137,32 @@ class Simulator:
         most = np.maximum(most, tokens[::2])  # after a deadlock: what nobody reads any more
         occupancy = {s.name: int(most[self._index[s.name]]) for s in self.pipeline.inner_streams}
         finished = tuple(int(end) for end in ends[-1] if end)
-        return Simulation(finished, occupancy, self._deadlock(waits) if np.any(waits >= 0) else None)
+        return Simulation(finished, occupancy, find_deadlock(self.pipeline, waits))
 
-    def _deadlock(self, blocked: np.ndarray) -> Deadlock:
-        """From the port that each stage waits at (-1: done) to names, and the circle among them."""
-        stages, streams = self.pipeline.stages, self.pipeline.streams
-        waiting, awaited, needs = {}, {}, {}
-        for stage, port in zip(stages, blocked, strict=True):
-            if port < 0:
-                continue
-            room = port >= 2
-            name = needs[stage.name] = stage.outputs[port - 2] if room else stage.inputs[port]
-            waiting[stage.name] = f"room in {name}" if room else f"beats of {name}"
-            awaited[stage.name] = streams[name].consumer if room else streams[name].producer
-        circle = set(waiting)
-        for _ in stages:  # every stage waits for one other, so who follows long enough walks in a circle
-            circle = {awaited[name] for name in circle}
-        full = {needs[name] for name in circle if waiting[name].startswith("room")}
-        return Deadlock(tuple(name for name in streams if name in full), waiting)
+
+def find_deadlock(pipeline: Pipeline, ports: Sequence[int]) -> Deadlock | None:
+    """From the port at which each stage waits (-1: done) to names, and the circle of those stages; None: all are done.
+
+    Raises:
+        AssertionError: stages wait for beats that nobody writes, which no depth of a FIFO explains.
+    """
+    waiting, full, awaited = {}, {}, {}
+    for stage, port in zip(pipeline.stages, ports, strict=True):
+        if port >= 2:
+            name = full[stage.name] = stage.outputs[port - 2]
+            waiting[stage.name], awaited[stage.name] = f"room in {name}", pipeline.streams[name].consumer
+        elif port >= 0:
+            name = stage.inputs[port]
+            waiting[stage.name], awaited[stage.name] = f"beats of {name}", pipeline.streams[name].producer
+    if not waiting:
+        return None
+    circle = set(waiting)
+    while (smaller := {awaited[name] for name in circle if name in awaited}) != circle:
+        circle = smaller  # without those that nobody in it waits for
+    blocked = {full[name] for name in circle if name in full}
+    if not blocked:
+        raise AssertionError(f"stages wait for beats that nobody writes: {waiting}")
+    return Deadlock(tuple(name for name in pipeline.streams if name in blocked), waiting)
 
 
 def _stage_ports(stage: Stage) -> list[tuple[int, str]]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qmfn.config import HlsConfig, Setting, matching, settings_by_layer
+from qmfn.dataflow.build import divisors
 from qmfn.errors import UserError
 from qmfn.model.mobilefacenet import LayerSpec
 
@@ -30,22 +31,18 @@ def valid_reuse_factors(layer: LayerSpec) -> list[int]:
     Depthwise: the divisors of its k*k*C multiplications per pixel.
     """
     if layer.kind == "depthwise":
-        return _divisors(layer.terms * layer.out_channels)
+        return divisors(layer.terms * layer.out_channels)
     return dense_reuse_factors(layer.terms, layer.out_channels)
 
 
 def dense_reuse_factors(n_in: int, n_out: int) -> list[int]:
     """Valid reuse factors of an n_in x n_out matrix: the divisors of n_in, and n_in times the divisors of n_out."""
-    return sorted({*_divisors(n_in), *(n_in * divisor for divisor in _divisors(n_out))})
-
-
-def _divisors(number: int) -> list[int]:
-    return [divisor for divisor in range(1, number + 1) if number % divisor == 0]
+    return sorted({*divisors(n_in), *(n_in * divisor for divisor in divisors(n_out))})
 
 
 def prelu_reuse_factor(layer: LayerSpec, reuse_factor: int) -> int:
     """Channels that share a PReLU multiplier: as many as fit into the cycles that the convolution takes per pixel."""
-    return max(divisor for divisor in _divisors(layer.out_channels) if divisor <= max(1, reuse_factor))
+    return max(divisor for divisor in divisors(layer.out_channels) if divisor <= max(1, reuse_factor))
 
 
 def hls_by_layer(config: HlsConfig, layers: Sequence[LayerSpec], file: str) -> dict[str, LayerHls]:

@@ -80,8 +80,7 @@ def folding(stage: Stage, reuse_factor: int | None, given: Mapping[str, Any], wh
         folded = Folding(given.get("simd", 1), given.get("pe", 1), **rest)
         _check_agreement(stage, folded, given, where)
         return folded
-    products = unfolded_products(stage)
-    valid = {products // number: pair for number, pair in multiplier_choices(stage).items()}
+    valid = {stage.reuse_factor // number: pair for number, pair in multiplier_choices(stage).items()}
     if reuse_factor not in valid:
         raise UserError(
             f"{where['reuse_factor']} = {reuse_factor}: does not divide the work of {stage.name}; "
@@ -92,14 +91,9 @@ def folding(stage: Stage, reuse_factor: int | None, given: Mapping[str, Any], wh
 
 def _check_agreement(stage: Stage, folded: Folding, given: Mapping[str, Any], where: Mapping[str, str]) -> None:
     """A reuse factor beside SIMD and PE says the same thing twice; it must be the same thing."""
-    meant = unfolded_products(stage) // (folded.simd * folded.pe)
+    meant = stage.reuse_factor // (folded.simd * folded.pe)  # the stage is unfolded: one multiplier
     if given.get("reuse_factor", meant) != meant:
         raise UserError(
             f"{where['reuse_factor']} = {given['reuse_factor']}: simd {folded.simd} and pe {folded.pe} give "
             f"{stage.name} a reuse factor of {meant}; change these, or leave them out."
         )
-
-
-def unfolded_products(stage: Stage) -> int:
-    """The reuse factor of a single multiplier: multiplications per output pixel (global depthwise: per input pixel)."""
-    return stage.reuse_factor if stage.simd == stage.pe == 1 else stage.reuse_factor * stage.multipliers

@@ -13,7 +13,7 @@ import ctypes
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ import jinja2
 import numpy as np
 
 from qmfn.dataflow.schedule import Schedule
-from qmfn.dataflow.simulation import Deadlock
+from qmfn.dataflow.simulation import Deadlock, find_deadlock
 from qmfn.dataflow.stages import Pipeline
 from qmfn.errors import UserError
 from qmfn.hls.compiler import Types, library_for
@@ -110,7 +110,7 @@ class Verification:
             raise AssertionError(fault.decode())
         frame_ends = tuple(int(end) for end in ends[-1] if end)
         return VerificationResult(
-            outputs[: len(frame_ends)], *self._traces(), frame_ends, _deadlock(self.pipeline, waits)
+            outputs[: len(frame_ends)], *self._traces(), frame_ends, find_deadlock(self.pipeline, waits)
         )
 
     def check(self, images: np.ndarray, depths: Mapping[str, int] | None = None) -> VerificationResult:
@@ -147,27 +147,6 @@ class Verification:
 
 def _pointer(array: np.ndarray) -> ctypes.c_void_p:
     return array.ctypes.data_as(ctypes.c_void_p)
-
-
-def _deadlock(pipeline: Pipeline, ports: Sequence[int]) -> Deadlock | None:
-    """From the port at which each stage waits (-1: done) to names, and the circle of waiting stages."""
-    waiting, full, awaited = {}, {}, {}
-    for stage, port in zip(pipeline.stages, ports, strict=True):
-        if port >= 2:
-            name = full[stage.name] = stage.outputs[port - 2]
-            waiting[stage.name], awaited[stage.name] = f"room in {name}", pipeline.streams[name].consumer
-        elif port >= 0:
-            name = stage.inputs[port]
-            waiting[stage.name], awaited[stage.name] = f"beats of {name}", pipeline.streams[name].producer
-    if not waiting:
-        return None
-    circle = set(waiting)
-    while (smaller := {awaited[name] for name in circle if name in awaited}) != circle:
-        circle = smaller  # without those that nobody in it waits for
-    blocked = {full[name] for name in circle if name in full}
-    if not blocked:
-        raise AssertionError(f"stages wait for beats that nobody writes: {waiting}")
-    return Deadlock(tuple(name for name in pipeline.streams if name in blocked), waiting)
 
 
 @dataclass(frozen=True)
