@@ -1,4 +1,4 @@
-"""From the layers of a network and their foldings to the pipeline: windows, forks and width adapters come in between.
+"""From the layers of a network and their foldings to the pipeline: sliding windows come in between.
 
 A layer is given as a `FoldedLayer`, its stage unfolded (SIMD = PE = 1); `qmfn.hls.folded` makes these from an hls4ml
 graph or from a checkpoint.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import lcm
 
-from qmfn.dataflow.stages import Memory, Multiplier, Pipeline, Stage, Stream, adapter_lanes
+from qmfn.dataflow.stages import Memory, Multiplier, Pipeline, Stage, Stream
 
 DSP_PORTS = (27, 18)
 """Bits of a DSP48E2's multiplier inputs (UG579), signed."""
@@ -122,7 +123,6 @@ class _Builder:
         self.stages: list[Stage] = []
         self.streams = {source.name: Stream(source.name, source.channels, source.bits, source.pixels, None, None)}
         self.free = {source.name: [source.name]}
-        self.sizes = {source.name: (source.pixels, source.channels)}
 
     def convolution(self, layer: FoldedLayer, folding: Folding) -> None:
         stage = dataclasses.replace(layer.stage, **dataclasses.asdict(folding))
@@ -134,13 +134,11 @@ class _Builder:
         arrives = self.free[layer.sources[0]].pop(0)
         if stage.kind == "matvec" and stage.kernel > 1:
             arrives, stage = self._window(stage, arrives)
-        self._emit(stage, (self._adapted(stage, arrives, stage.lanes_in),))
+        self._emit(stage, (arrives,))
 
     def add(self, layer: FoldedLayer) -> None:
         first, second = (self.free[name].pop(0) for name in layer.sources)
-        lanes = self.streams[first].lanes
-        stage = dataclasses.replace(layer.stage, pe=lanes)
-        self._emit(stage, (first, self._adapted(stage, second, lanes)))
+        self._emit(dataclasses.replace(layer.stage, pe=self.streams[first].lanes), (first, second))
 
     def _window(self, stage: Stage, arrives: str) -> tuple[str, Stage]:
         """A sliding window in front of a dense convolution; what follows sees windows as pixels.
@@ -156,64 +154,38 @@ class _Builder:
             accumulator_bits=0, shift_bits=0, result_bits=0, bias_bits=0, slope_bits=0, offset_bits=0,
             output_bits=stage.input_bits, multiplier="fabric", lanes_per_dsp=1, field_bits=0, weights_memory="auto",
         )  # fmt: skip
-        self._emit(window, (self._adapted(window, arrives, lanes),))
+        self._emit(window, (arrives,))
         matvec = dataclasses.replace(
             stage, height=stage.out_height, width=stage.out_width, channels=stage.terms, kernel=1, stride=1, padding=0,
             stream_bits=stage.input_bits, line_memory="auto",
         )  # fmt: skip
         return self.free[name].pop(0), matvec
 
-    def _adapted(self, reader: Stage, stream: str, lanes: int) -> str:
-        """The stream with so many lanes, behind adapters if need be."""
-        for wanted in adapter_lanes(self.streams[stream].lanes, lanes):
-            arrives = self.streams[stream]
-            kind = "split" if wanted < arrives.lanes else "join"
-            name = f"{reader.name}_{kind}"  # two adapters are a split and a join
-            pixels, channels = self._size(stream)
-            stage = _pixelwise(name, kind, reader.layer, pixels, channels, arrives, simd=wanted)
-            self._emit(stage, (stream,))
-            stream = self.free[name].pop(0)
-        return stream
-
-    def _size(self, stream: str) -> tuple[int, int]:
-        """Pixels and channels that a stream carries."""
-        producer = self.streams[stream].producer
-        return self.sizes[producer or stream]
-
     def _emit(self, stage: Stage, inputs: tuple[str, ...]) -> None:
-        """Put a stage behind its inputs; fork its output where it has two readers."""
+        """Put a stage behind its inputs; its output is as many streams as it has readers."""
         for name in inputs:
-            self.streams[name] = dataclasses.replace(self.streams[name], consumer=stage.name)
-        output = f"{stage.name}_out"
-        pixels, channels = stage.out_pixels, stage.out_channels
-        beats = pixels * channels // stage.lanes_out
-        self.streams[output] = Stream(output, stage.lanes_out, stage.output_bits, beats, stage.name, None)
-        self.sizes[stage.name] = (pixels, channels)
-        self.free[stage.name] = [output]
-        self.stages.append(dataclasses.replace(stage, inputs=inputs, outputs=(output,)))
-        if self.readers.count(stage.name) == 2:
-            self.free[stage.name] = self._forked(stage, output)
-
-    def _forked(self, stage: Stage, stream: str) -> list[str]:
-        arrives = self.streams[stream]
-        fork = _pixelwise(f"{stage.name}_fork", "fork", stage.layer, *self.sizes[stage.name], arrives)
-        copies = (f"{fork.name}_out1", f"{fork.name}_out2")
-        self.streams[stream] = dataclasses.replace(arrives, consumer=fork.name)
-        for copy in copies:
-            self.streams[copy] = dataclasses.replace(arrives, name=copy, producer=fork.name)
-        self.sizes[fork.name] = self.sizes[stage.name]
-        self.stages.append(dataclasses.replace(fork, inputs=(stream,), outputs=copies))
-        return list(copies)
+            self.streams[name] = _consumed(self.streams[name], stage)
+        beats = stage.out_pixels * stage.out_channels // stage.lanes_out
+        readers = self.readers.count(stage.name)
+        outputs = tuple(f"{stage.name}_out{number}" for number in range(1, readers + 1))
+        if readers <= 1:
+            outputs = (f"{stage.name}_out",)
+        for name in outputs:
+            self.streams[name] = Stream(name, stage.lanes_out, stage.output_bits, beats, stage.name, None)
+        self.free[stage.name] = list(outputs)
+        self.stages.append(dataclasses.replace(stage, inputs=inputs, outputs=outputs))
 
     def finished(self, output: str) -> Pipeline:
         assert self.free[output] == [f"{output}_out"], "the last layer's output is the design's"
-        return Pipeline(tuple(self.stages), self.streams)
+        return Pipeline(tuple(self._with_lanes(stage) for stage in self.stages), self.streams)
+
+    def _with_lanes(self, stage: Stage) -> Stage:
+        read, write = (tuple(self.streams[name].lanes for name in names) for names in (stage.inputs, stage.outputs))
+        return dataclasses.replace(stage, read_lanes=read, write_lanes=write)
 
 
-def _pixelwise(name: str, kind: str, layer: str, pixels: int, channels: int, arrives: Stream, simd: int = 1) -> Stage:
-    """A stage that hands on what it gets; its image is one row of pixels, for their order is all that counts."""
-    return Stage(
-        name=name, kind=kind, layer=layer, inputs=(), outputs=(), height=1, width=pixels, channels=channels,
-        out_height=1, out_width=pixels, out_channels=channels, simd=simd, pe=arrives.lanes, stream_bits=arrives.bits,
-        input_bits=arrives.bits, output_bits=arrives.bits,
-    )  # fmt: skip
+def _consumed(stream: Stream, consumer: Stage) -> Stream:
+    """The stream with its consumer: its beats are such that producer and consumer both make whole ones."""
+    lanes = lcm(stream.lanes, consumer.lanes_in)
+    return dataclasses.replace(stream, lanes=lanes, beats=stream.beats * stream.lanes // lanes, consumer=consumer.name)
+

@@ -30,11 +30,30 @@ class Schedule:
 
 
 def schedule(stage: Stage) -> Schedule:
-    """The schedule of one frame of any stage."""
-    return _SCHEDULES[stage.kind](stage)
+    """The schedule of one frame of any stage.
+
+    A beat wider than what a kernel takes is read when its first values are taken, one wider than what it gives is
+    written when its last values are there.
+    """
+    takes, gives = _SCHEDULES[stage.kind](stage)
+    return Schedule(
+        tuple(_every(lanes // stage.lanes_in, 0, takes) for lanes in stage.read_lanes),
+        tuple(_every(lanes // stage.lanes_out, -1, gives) for lanes in stage.write_lanes),
+    )
 
 
-def _window(stage: Stage) -> Schedule:
+def _every(parts: int, which: int, times: np.ndarray) -> np.ndarray:
+    """Of `parts` times one after another only the first (0) or the last (-1)."""
+    kept = np.zeros_like(times)
+    kept[np.flatnonzero(times).reshape(-1, parts)[:, which]] = True
+    return kept
+
+
+_Times = tuple[np.ndarray, np.ndarray]
+"""Per iteration whether a kernel takes values from its inputs, and gives values to its outputs."""
+
+
+def _window(stage: Stage) -> _Times:
     """Sliding window: per position and group one iteration, or `steps` of them where an output is due."""
     fires = np.zeros(stage.positions, bool)
     rows, columns = np.indices((stage.out_height, stage.out_width)).reshape(2, -1) * stage.stride
@@ -46,44 +65,31 @@ def _window(stage: Stage) -> Schedule:
     reads[first[: stage.pixels * stage.groups]] = True
     firing = np.repeat(np.repeat(fires, stage.groups), iterations)
     if stage.kind == "window":
-        return Schedule((reads,), (firing,))
+        return reads, firing
     writes = np.zeros(stage.iterations, bool)
     writes[(first + iterations - 1)[np.repeat(fires, stage.groups)]] = True
-    return Schedule((reads,), (writes,))
+    return reads, writes
 
 
-def _matvec(stage: Stage) -> Schedule:
+def _matvec(stage: Stage) -> _Times:
     """Per output pixel and group of outputs all terms; the pixel is read with the first group."""
     parts, groups = stage.terms // stage.simd, stage.out_channels // stage.pe
     reads, writes = np.zeros((2, stage.out_pixels, groups, parts), bool)
     reads[:, 0, :] = True
     writes[:, :, -1] = True
-    return Schedule((reads.ravel(),), (writes.ravel(),))
+    return reads.ravel(), writes.ravel()
 
 
-def _global_depthwise(stage: Stage) -> Schedule:
+def _global_depthwise(stage: Stage) -> _Times:
     """Reads in every iteration; writes with the last pixel."""
     writes = np.zeros((stage.pixels, stage.groups), bool)
     writes[-1] = True
-    return Schedule((np.ones(writes.size, bool),), (writes.ravel(),))
+    return np.ones(writes.size, bool), writes.ravel()
 
 
-def _every_beat(stage: Stage) -> Schedule:
-    always = np.ones(stage.iterations, bool)
-    return Schedule((always,) * len(stage.inputs), (always,) * len(stage.outputs))
-
-
-def _split(stage: Stage) -> Schedule:
-    """A wide beat is read, then handed on in parts."""
-    always = np.ones(stage.iterations, bool)
-    return Schedule((np.arange(stage.iterations) % (stage.pe // stage.simd) == 0,), (always,))
-
-
-def _join(stage: Stage) -> Schedule:
-    """Narrow beats are read; the last one completes a wide one."""
-    parts = stage.simd // stage.pe
-    always = np.ones(stage.iterations, bool)
-    return Schedule((always,), (np.arange(stage.iterations) % parts == parts - 1,))
+def _add(stage: Stage) -> _Times:
+    """Always."""
+    return np.ones(stage.iterations, bool), np.ones(stage.iterations, bool)
 
 
 _SCHEDULES = {
@@ -91,8 +97,5 @@ _SCHEDULES = {
     "matvec": _matvec,
     "depthwise": _window,
     "global_depthwise": _global_depthwise,
-    "add": _every_beat,
-    "fork": _every_beat,
-    "split": _split,
-    "join": _join,
+    "add": _add,
 }

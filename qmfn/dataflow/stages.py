@@ -1,8 +1,11 @@
 """A folded design: stages, and the streams between them.
 
 A *stage* is one kernel: one flat loop, pipelined at II = 1, so its cycles per frame are its iterations. A *stream*
-carries `lanes` values per beat. What a kernel does in which order stands in its header (`qmfn/hls/folded/kernels`);
-`qmfn.dataflow.schedule` says the same in arrays.
+carries `lanes` values per beat: the least common multiple of what its producer gives and its consumer takes at a time,
+so that the one collects and the other takes apart, and no stage has to stand between neighbours that fold differently.
+A tensor with two readers leaves its stage in two streams.
+What a kernel does in which order stands in its header (`qmfn/hls/folded/kernels`); `qmfn.dataflow.schedule` says the
+same in arrays.
 
 | kind | lanes in | lanes out | iterations per frame |
 |---|---|---|---|
@@ -10,8 +13,7 @@ carries `lanes` values per beat. What a kernel does in which order stands in its
 | matvec | simd | pe | outputs * (k*k*C_in / simd) * (C_out / pe) |
 | depthwise | pe | pe | groups * (positions - outputs + outputs * k*k / simd) |
 | global_depthwise | pe | pe | pixels * groups |
-| add, fork | pe | pe | pixels * groups |
-| split, join | pe | simd | the beats of the wider (split) or narrower (join) side: pixels * C / min(pe, simd) |
+| add | pe | pe | pixels * groups |
 
 `groups` = channels / pe; `positions` are the pixels that pass through a sliding window, plus those that it lags behind.
 """
@@ -20,10 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import gcd
 from typing import Literal
 
-Kind = Literal["window", "matvec", "depthwise", "global_depthwise", "add", "fork", "split", "join"]
+Kind = Literal["window", "matvec", "depthwise", "global_depthwise", "add"]
 
 WEIGHTED = ("matvec", "depthwise", "global_depthwise")
 """Kinds that multiply weights; their sums get bias, slope and offset and are requantised."""
@@ -39,7 +40,8 @@ class Stage:
     """One kernel of the design.
 
     Sizes are pixels of one frame; `height`, `width`, `channels` of what comes in. `simd` and `pe` fold the work as the
-    table of this module says. `inputs` and `outputs` name streams. Bits that a kind does not have are 0.
+    table of this module says. `inputs` and `outputs` name streams, `read_lanes` and `write_lanes` say how many values
+    each of their beats has: multiples of `lanes_in` and `lanes_out`. Bits that a kind does not have are 0.
 
     Attributes:
         name: the layer's name; stages that the layer's own kernel needs around it carry a suffix.
@@ -66,6 +68,8 @@ class Stage:
     out_height: int
     out_width: int
     out_channels: int
+    read_lanes: tuple[int, ...] = ()
+    write_lanes: tuple[int, ...] = ()
     kernel: int = 1
     stride: int = 1
     padding: int = 0
@@ -145,11 +149,13 @@ class Stage:
 
     @property
     def lanes_in(self) -> int:
+        """Values that the kernel takes at a time."""
         return self.simd if self.kind == "matvec" else self.pe
 
     @property
     def lanes_out(self) -> int:
-        return self.simd if self.kind in ("window", "split", "join") else self.pe
+        """Values that the kernel gives at a time."""
+        return self.simd if self.kind == "window" else self.pe
 
     @property
     def iterations(self) -> int:
@@ -158,7 +164,7 @@ class Stage:
             return self.out_pixels * (self.terms // self.simd) * (self.out_channels // self.pe)
         if self.kind in ("window", "depthwise"):
             return self.groups * (self.positions - self.out_pixels + self.out_pixels * self.steps)
-        return self.pixels * (self.channels // min(self.lanes_in, self.lanes_out))
+        return self.pixels * self.groups
 
 
 @dataclass(frozen=True)
@@ -202,10 +208,3 @@ class Pipeline:
         """Streams between two stages: the design's FIFOs."""
         return tuple(stream for stream in self.streams.values() if stream.producer and stream.consumer)
 
-
-def adapter_lanes(lanes: int, wanted: int) -> list[int]:
-    """Lanes after each width adapter on the way from `lanes` to `wanted`: one adapter, or two over their divisor."""
-    if lanes == wanted:
-        return []
-    common = gcd(lanes, wanted)
-    return [wanted] if common in (lanes, wanted) else [common, wanted]

@@ -30,11 +30,13 @@ global depthwise convolution) are counted in LUTs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from math import ceil, exp, hypot, log
 from typing import Any
+
+import numpy as np
 
 from qmfn.dataflow.memory import (
     LUTRAM_BITS,
@@ -49,6 +51,7 @@ from qmfn.dataflow.memory import (
     vitis_fifo,
     weight_rom_bram,
 )
+from qmfn.dataflow.schedule import schedule
 from qmfn.dataflow.stages import Memory, Pipeline, Stage
 from qmfn.estimate.arithmetic import dsp_per_multiplication
 from qmfn.estimate.coefficients import Band, coefficients
@@ -276,17 +279,7 @@ def latency_lower_bound(pipeline: Pipeline) -> int:
 
 def iterations_before_output(stage: Stage) -> int:
     """Iterations of a frame before the one that writes the first beat."""
-    if stage.kind == "matvec":
-        return stage.terms // stage.simd - 1
-    if stage.kind == "global_depthwise":
-        return (stage.pixels - 1) * stage.groups
-    if stage.kind == "join":
-        return stage.simd // stage.pe - 1
-    if stage.kind in ("window", "depthwise"):
-        reach = stage.kernel - 1 - stage.padding
-        last_step = stage.steps - 1 if stage.kind == "depthwise" else 0
-        return (reach * stage.width + reach) * stage.groups + last_step
-    return 0
+    return int(np.argmax(schedule(stage).writes[0]))
 
 
 # --- Bands ------------------------------------------------------------------------------------------------------------
@@ -350,15 +343,49 @@ class _Count:
 
 def stage_range(stage: Stage) -> Range:
     """Resources of one stage with their band, its streams not included."""
-    parts = [_control(stage), *_PARTS[stage.kind](stage)]
+    parts = [_control(stage), *_PARTS[stage.kind](stage), *_ends_of_streams(stage)]
     total = _Count(*(sum(getattr(part, field.name) for part in parts) for field in fields(_Count)))
     return _banded(total)
 
 
+def _ends_of_streams(stage: Stage) -> Iterator[_Count]:
+    for lanes in stage.read_lanes:
+        yield _taken(lanes, stage.lanes_in, stage.stream_bits)
+    for lanes in stage.write_lanes:
+        yield _given(lanes, stage.lanes_out, stage.output_bits)
+
+
+def beats_range(lanes: int, at_a_time: tuple[int, int], bits: int) -> Range:
+    """What it costs the two ends of a stream, that gives and that takes `at_a_time`, that its beats have `lanes`."""
+    gives, takes = at_a_time
+    return _banded(_given(lanes, gives, bits)) + _banded(_taken(lanes, takes, bits))
+
+
+def _taken(lanes: int, at_a_time: int, bits: int) -> _Count:
+    """A beat that is loaded, or moves up, and a counter; nothing where a beat is taken as it is."""
+    if lanes == at_a_time:
+        return _Count()
+    counter = _digits(lanes // at_a_time - 1)
+    return _Count((lanes - at_a_time) * bits + counter_lut(counter), lanes * bits + counter)
+
+
+def _given(lanes: int, at_a_time: int, bits: int) -> _Count:
+    """A shift register, and a counter."""
+    if lanes == at_a_time:
+        return _Count()
+    counter = _digits(lanes // at_a_time - 1)
+    return _Count(counter_lut(counter), lanes * bits + counter)
+
+
 def _control(stage: Stage) -> _Count:
     counters = [stage.iterations, *_counters(stage)]
-    bits = [max(1, largest.bit_length()) for largest in counters]
+    bits = [_digits(largest) for largest in counters]
     return _Count(CONTROL_LUT + sum(map(counter_lut, bits)), CONTROL_FF + sum(bits))
+
+
+def _digits(largest: int) -> int:
+    """Bits of a counter up to `largest`."""
+    return max(1, largest.bit_length())
 
 
 def _counters(stage: Stage) -> list[int]:
@@ -373,10 +400,7 @@ def _counters(stage: Stage) -> list[int]:
             position, position, stage.groups - 1, stage.steps - 1, stage.width * stage.groups - 1, stage.out_height,
             stage.out_width - 1, stage.groups * stage.steps - 1,
         ]  # fmt: skip
-    if stage.kind == "global_depthwise":
-        return [stage.groups - 1]
-    lanes = (stage.lanes_in, stage.lanes_out)
-    return [max(lanes) // min(lanes) - 1] if stage.kind in ("split", "join") else []
+    return [stage.groups - 1] if stage.kind == "global_depthwise" else []
 
 
 def _matvec(stage: Stage) -> list[_Count]:
@@ -447,29 +471,12 @@ def _add(stage: Stage) -> list[_Count]:
     return [_Count(stage.pe * (bits + requantise_lut(bits, stage.output_bits)), 2 * stage.pe * bits)]
 
 
-def _fork(stage: Stage) -> list[_Count]:
-    return [_Count(0, stage.pe * stage.input_bits)]
-
-
-def _split(stage: Stage) -> list[_Count]:
-    """A register that is loaded or shifted."""
-    bits = stage.pe * stage.input_bits
-    return [_Count(bits, bits)]
-
-
-def _join(stage: Stage) -> list[_Count]:
-    return [_Count(0, stage.simd * stage.input_bits)]
-
-
 _PARTS = {
     "window": _window,
     "matvec": _matvec,
     "depthwise": _depthwise,
     "global_depthwise": _global_depthwise,
     "add": _add,
-    "fork": _fork,
-    "split": _split,
-    "join": _join,
 }
 
 
@@ -645,15 +652,10 @@ def burst_share(depthwise: Stage) -> float:
 
 
 def _neighbour(pipeline: Pipeline, stages: Mapping[str, Stage], stage: Stage, step: int) -> Stage | None:
-    """The depthwise stage before (-1) or behind (1) a stage, adapters between them left out."""
-    while True:
-        stream = pipeline.streams[stage.inputs[0] if step < 0 else stage.outputs[0]]
-        name = stream.producer if step < 0 else stream.consumer
-        if name is None:
-            return None
-        stage = stages[name]
-        if stage.kind not in ("split", "join"):
-            return stage if stage.kind == "depthwise" else None
+    """The depthwise stage right before (-1) or behind (1) a stage."""
+    stream = pipeline.streams[stage.inputs[0] if step < 0 else stage.outputs[0]]
+    name = stream.producer if step < 0 else stream.consumer
+    return stages[name] if name and stages[name].kind == "depthwise" else None
 
 
 def _deepen(depths: dict[str, int], pipeline: Pipeline, stream: str, share: float) -> None:
@@ -662,13 +664,13 @@ def _deepen(depths: dict[str, int], pipeline: Pipeline, stream: str, share: floa
 
 
 def _shortcut(pipeline: Pipeline, stages: Mapping[str, Stage], add: Stage) -> tuple[str, float]:
-    """The stream in which an add's shortcut leaves its fork, and the share of a frame that the stages beside it lag."""
+    """The stream in which an add's shortcut leaves, and the share of a frame that the stages beside it lag."""
     first, second = (_way_back(pipeline, stages, name) for name in add.inputs)
-    fork = next(name for name in first if name in second)
-    beside = [stages[name] for name in first[: first.index(fork)]]
+    begin = next(name for name in first if name in second)
+    beside = [stages[name] for name in first[: first.index(begin)]]
     lag = sum(lag_in_pixels(other) for other in beside)
-    readers = {*second[: second.index(fork)], add.name}
-    stream = next(name for name in reversed(stages[fork].outputs) if pipeline.streams[name].consumer in readers)
+    readers = {*second[: second.index(begin)], add.name}
+    stream = next(name for name in reversed(stages[begin].outputs) if pipeline.streams[name].consumer in readers)
     return stream, lag / add.pixels
 
 

@@ -6,13 +6,14 @@ Takes the unfolded layers of a network (`qmfn.hls.folded.from_checkpoint.folded_
 Every frame rate is a bound on cycles. For a bound each layer has options: a pair (SIMD, PE) that is fast enough, with
 multipliers and memories that no other choice for that pair beats in every resource. An integer programme
 (`scipy.optimize.milp`, HiGHS) takes one option per layer such that the largest share of any resource is as small as
-can be, at the high ends of `qmfn.estimate.folded`'s bands. Width adapters depend on two layers: for every edge of the
-network there is a variable per pair of lane counts, tied to the options that have them. The pipeline is then built, its
-FIFOs are sized by simulation, and it is estimated as a whole; where that is more than the budget, what the programme
-did not see is reserved and it is solved again.
+can be, at the high ends of `qmfn.estimate.folded`'s bands. The width of a stream depends on two layers: for every edge
+of the network there is a variable per pair of lane counts, tied to the options that have them. The pipeline is then
+built, its FIFOs are sized by simulation, and it is estimated as a whole; where that is more than the budget, what the
+programme did not see is reserved and it is solved again.
 
 The most frames per second within a budget: bisection over the bounds, on the programme's linear relaxation, whose
-optimum is close because only a few layers are split; then the programme itself from there on.
+optimum is close because only a few layers are split; then the programme itself from there on; then bisection again
+between the last bound that failed and the design that fits.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from math import ceil
+from math import ceil, lcm
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -32,7 +33,7 @@ from scipy.sparse import coo_array
 from qmfn.config import DesignConfig
 from qmfn.config.schema import HlsLayerConfig
 from qmfn.dataflow.build import FoldedLayer, Folding, Input, build_pipeline, pe_choices, simd_choices
-from qmfn.dataflow.stages import Pipeline, Stage, adapter_lanes
+from qmfn.dataflow.stages import Pipeline, Stage
 from qmfn.errors import UserError
 from qmfn.estimate.devices import Device, find_device
 from qmfn.estimate.folded import (
@@ -41,6 +42,7 @@ from qmfn.estimate.folded import (
     FoldedEstimate,
     Range,
     assumed_depths,
+    beats_range,
     burst_share,
     estimate_pipeline,
     fifo_range,
@@ -57,7 +59,7 @@ from qmfn.model.checkpoint import Checkpoint
 NAMES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM_18K", "uram": "URAM"}
 
 SPARE = 2
-"""A layer may have up to so many times the multipliers that a bound asks of it, if that saves a width adapter."""
+"""A layer may have up to so many times the multipliers that a bound asks of it, if that suits its neighbours."""
 
 GAP = 0.005
 """The integer programme stops so close to the optimum."""
@@ -152,7 +154,7 @@ def _yaml_group(settings: Mapping[str, object]) -> str:
 
 
 def _largest_user(found: FoldedEstimate, kind: str) -> str:
-    """The layer that uses most of a resource, its adapters, windows and streams to the next layer included."""
+    """The layer that uses most of a resource, its window and streams to the next layer included."""
     used: Counter[str] = Counter()
     for row in (*found.stages, *found.fifos):
         used[row.layer] += getattr(row.used.high, kind)
@@ -259,27 +261,50 @@ class _Search:
     def for_target(self, target_fps: float) -> FoundFoldings:
         bound = int(1e9 / self.clock_period_ns / target_fps)
         self._check_speed(bound, target_fps)
-        reserve = np.zeros(len(RESOURCE_KINDS))
-        for _ in range(ATTEMPTS):
-            found, unseen = self._found(bound, reserve)
-            if _worst(found.estimate) <= self.budget:
-                return found
-            if np.all(unseen <= reserve):
-                break
-            reserve = np.maximum(reserve, unseen)
+        found = self._tried(bound, np.zeros(len(RESOURCE_KINDS)))
+        if self._fits(found):
+            return found
         raise UserError(f"{target_fps:g} frames/s on {self.device.part} ({self.device.board}): {self._missed(found)}")
 
     def fastest(self) -> FoundFoldings:
-        reserve, left = np.zeros(len(RESOURCE_KINDS)), self.bounds
+        reserve, left, failed = np.zeros(len(RESOURCE_KINDS)), self.bounds, 0
         while left:
             left = left[self._first_within(left, reserve) :]
             found, unseen = self._found(left[0], reserve)
-            if _worst(found.estimate) <= self.budget:
-                return found
+            if self._fits(found):
+                return self._faster(found, unseen, failed)
+            failed = left[0]
             if np.all(unseen <= reserve):
                 left = left[1:]
             reserve = np.maximum(reserve, unseen)
         raise UserError(f"no folding fits {self.device.part} ({self.device.board}): {self._missed(found)}")
+
+    def _faster(self, found: FoundFoldings, unseen: np.ndarray, failed: int) -> FoundFoldings:
+        """The best between a bound that failed and a design that fits: what the programme can't see of designs so near
+        is known better now.
+        """
+        between = [bound for bound in self.bounds if failed < bound < found.estimate.interval]
+        while between:
+            middle = len(between) // 2
+            solution = self._solved(between[middle], unseen, relaxed=True)
+            better = self._tried(between[middle], unseen) if solution and solution[0] <= self.budget else None
+            if better and self._fits(better):
+                found, between = better, between[:middle]
+            else:
+                between = between[middle + 1 :]
+        return found
+
+    def _tried(self, bound: int, reserve: np.ndarray) -> FoundFoldings:
+        """The design for a bound; where it does not fit, again with what the programme did not see reserved."""
+        for _ in range(ATTEMPTS):
+            found, unseen = self._found(bound, reserve)
+            if self._fits(found) or np.all(unseen <= reserve):
+                break
+            reserve = np.maximum(reserve, unseen)
+        return found
+
+    def _fits(self, found: FoundFoldings) -> bool:
+        return _worst(found.estimate) <= self.budget
 
     def frontier(self) -> list[FoldedEstimate]:
         first = self._first_within(self.bounds, np.zeros(len(RESOURCE_KINDS)))
@@ -332,7 +357,7 @@ class _Search:
         """The design for a bound, and the shares of it that the programme did not see."""
         solution = self._solved(bound, reserve, relaxed=False)
         if solution is None:
-            raise UserError(f"{bound:,} cycles per frame: no combination of foldings has width adapters that keep up")
+            raise UserError(f"{bound:,} cycles per frame: the search found no foldings within {SECONDS} s")
         _, seen, foldings = solution
         found = self._built(foldings)
         return found, np.array([found.estimate.utilisation[kind] for kind in RESOURCE_KINDS]) - seen
@@ -355,7 +380,7 @@ class _Search:
         return self._facts(layer, Folding(simd, pe))[2]
 
     def _facts(self, layer: FoldedLayer, folding: Folding) -> tuple[int, int, int, Range]:
-        """(lanes in, lanes out, cycles, resources) of a layer's own stages, adapters left out."""
+        """(lanes in, lanes out, cycles, resources) of a layer's own stages; their streams are the edges'."""
         anonymous = dataclasses.replace(layer.stage, name="layer", layer="layer")
         key = (anonymous, folding)
         if key not in self._known:
@@ -412,27 +437,22 @@ class _Search:
         return np.array([getattr(used.high, kind) / max(getattr(self.device, kind), 1) for kind in RESOURCE_KINDS])
 
     def _moves_along(self, number: int, lanes: int) -> np.ndarray:
-        """Forks and adds that have a layer's lanes, with the streams into them."""
+        """Adds that have a layer's lanes, with the streams into them that no edge accounts for."""
         total = np.zeros(len(RESOURCE_KINDS))
-        for stage, streams in self._followers[number]:
-            used = stage_range(dataclasses.replace(stage, pe=lanes))
+        for stage in self._adds[number]:
             width = lanes * stage.input_bits
-            total += self._share(used) + streams * self._share(fifo_range(shallow_depth(width), width))
+            total += self._share(stage_range(dataclasses.replace(stage, pe=lanes)))
+            total += self._share(fifo_range(shallow_depth(width), width))
         return total
 
     @cached_property
-    def _followers(self) -> list[list[tuple[Stage, int]]]:
-        """Per layer the forks and adds behind it, and how many streams into each no edge accounts for."""
-        followers: list[list[tuple[Stage, int]]] = [[] for _ in self.convolutions]
-        readers = [name for layer in self.layers for name in layer.sources]
+    def _adds(self) -> list[list[Stage]]:
+        """Per layer the adds behind it."""
+        adds: list[list[Stage]] = [[] for _ in self.convolutions]
         for layer in self.layers:
-            owner = followers[self._owner(layer.name)]
             if layer.stage.kind == "add":
-                owner.append((layer.stage, 1))
-            if readers.count(layer.name) == 2:
-                bits = layer.stage.output_bits
-                owner.append((dataclasses.replace(layer.stage, kind="fork", input_bits=bits), 1))
-        return followers
+                adds[self._owner(layer.name)].append(layer.stage)
+        return adds
 
     def _owner(self, tensor: str) -> int | None:
         """The layer whose PE are a tensor's lanes: an add has those of its first source."""
@@ -463,27 +483,20 @@ class _Search:
             main = layer.sources[0]
         return pixels
 
-    def _edge_share(self, edge: _Edge, have: int, want: int, bound: int) -> np.ndarray | None:
-        """Of the FIFOs and adapters between `have` and `want` lanes; None if an adapter can't keep up."""
+    def _edge_share(self, edge: _Edge, have: int, want: int) -> np.ndarray:
+        """Of the FIFO between `have` and `want` lanes, and of its two ends."""
         key = (edge, have, want)
         if key not in self._edge_shares:
-            used, cycles, lanes = NOTHING, 0, have
-            ways = [have, *adapter_lanes(have, want)]
-            for wanted in ways[1:]:
-                stage = _adapter(edge, lanes, wanted)
-                used += stage_range(stage)
-                cycles, lanes = max(cycles, stage.iterations), wanted
-            for place, lanes in enumerate(ways):
-                if place == 0 and edge.producer is None:
-                    continue  # the design's input is no FIFO
-                depth = ceil(edge.lag * edge.channels / lanes) if place == 0 else 0
+            lanes = lcm(have, want)
+            used = beats_range(lanes, (have, want), edge.bits)
+            if edge.producer is not None:  # the design's input is no FIFO
+                depth = ceil(edge.lag * edge.channels / lanes)
                 used += fifo_range(max(depth, shallow_depth(lanes * edge.bits)), lanes * edge.bits)
-            self._edge_shares[key] = cycles, self._share(used)
-        cycles, share = self._edge_shares[key]
-        return share if cycles <= bound else None
+            self._edge_shares[key] = self._share(used)
+        return self._edge_shares[key]
 
     @cached_property
-    def _edge_shares(self) -> dict[tuple, tuple[int, np.ndarray]]:
+    def _edge_shares(self) -> dict[tuple, np.ndarray]:
         return {}
 
     # --- The programme ------------------------------------------------------------------------------------------------
@@ -500,7 +513,7 @@ class _Search:
         for of_layer in columns:
             programme.row(dict.fromkeys(of_layer, 1.0), 1.0)
         for edge in self.edges:
-            self._add_edge(programme, edge, options, columns, bound)
+            self._add_edge(programme, edge, options, columns)
         solution = programme.solve(reserve)
         if solution is None:
             return None
@@ -517,7 +530,6 @@ class _Search:
         edge: _Edge,
         options: Sequence[Sequence[_Option]],
         columns: Sequence[Sequence[int]],
-        bound: int,
     ) -> None:
         """A variable per pair of lanes; those with `have` lanes add up to the producer's options that give them."""
         have = {self.source.channels: None} if edge.producer is None else _by_lanes(
@@ -527,10 +539,8 @@ class _Search:
         from_rows: dict[int, dict[int, float]] = {lanes: {} for lanes in have}
         to_rows: dict[int, dict[int, float]] = {lanes: {} for lanes in want}
         for there, here in product(have, want):
-            share = self._edge_share(edge, there, here, bound)
-            if share is not None:
-                column = programme.column(share, integer=False)
-                from_rows[there][column] = to_rows[here][column] = 1.0
+            column = programme.column(self._edge_share(edge, there, here), integer=False)
+            from_rows[there][column] = to_rows[here][column] = 1.0
         for lanes, row in from_rows.items():
             taken = have[lanes]
             programme.row(row | dict.fromkeys(taken or (), -1.0), 0.0 if taken else 1.0)
@@ -550,20 +560,12 @@ def _own_stages(stage: Stage, folding: Folding) -> tuple[int, int, int, Range]:
     """Facts of one layer alone, from a pipeline of its own."""
     source = Input("input", stage.pixels, stage.channels, stage.stream_bits)
     pipeline = build_pipeline(source, [FoldedLayer(stage, ("input",))], {stage.name: folding})
-    stages = [own for own in pipeline.stages if own.kind not in ("split", "join")]
+    stages = [dataclasses.replace(own, read_lanes=(), write_lanes=()) for own in pipeline.stages]
     used = sum((stage_range(own) for own in stages), start=NOTHING)
     if len(stages) == 2:  # the stream from a window to its matrix-vector unit
         width = stages[0].lanes_out * stages[0].output_bits
         used += fifo_range(shallow_depth(width), width)
     return stages[0].lanes_in, stages[-1].lanes_out, max(own.iterations for own in stages), used
-
-
-def _adapter(edge: _Edge, lanes: int, wanted: int) -> Stage:
-    return Stage(
-        name="adapter", kind="split" if wanted < lanes else "join", layer="adapter", inputs=(), outputs=(), height=1,
-        width=edge.pixels, channels=edge.channels, out_height=1, out_width=edge.pixels, out_channels=edge.channels,
-        simd=wanted, pe=lanes, stream_bits=edge.bits, input_bits=edge.bits, output_bits=edge.bits,
-    )  # fmt: skip
 
 
 def _best(options: Sequence[_Option]) -> list[_Option]:

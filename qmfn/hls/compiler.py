@@ -31,7 +31,18 @@ FLAGS: dict[Types, tuple[str, ...]] = {
 }
 FOLDED_FLAGS = {**FLAGS, "fast": ("-std=c++17", "-O3", "-march=native")}
 """For the folded kernels: their loops over built-in integers run twice as fast with -O3."""
-COMMON_FLAGS = ("-fPIC", "-fno-gnu-unique", "-w", f'-DWEIGHTS_DIR=std::getenv("{WEIGHTS_VARIABLE}")')
+COMMON_FLAGS = ("-fPIC", "-w", f'-DWEIGHTS_DIR=std::getenv("{WEIGHTS_VARIABLE}")')
+
+GCC_FLAGS = ("-fno-gnu-unique",)
+"""Two libraries of one process don't share their static variables; other compilers do so of themselves."""
+GCC_FOLDED_FLAGS = (
+    # The sign of a sum in front of a PReLU is a coin toss: moves instead of branches that are mispredicted.
+    *("--param", "max-rtl-if-conversion-unpredictable-cost=100"),
+    *("--param", "max-rtl-if-conversion-predictable-cost=100"),
+    # A sum of 16 products or more stays a loop, as the vectoriser wants it.
+    *("--param", "max-completely-peel-times=15"),
+)
+"""A fifth of the time of a folded C-simulation."""
 
 CSIM_TYPES = Path(__file__).parent / "csim_types"
 
@@ -104,7 +115,7 @@ def content_key(folder: Path, types: Types, compiler: list[str]) -> str:
         target = subprocess.run([*compiler, "-march=native", "-Q", "--help=target", "--version"], capture_output=True)
     except OSError as error:
         raise UserError(f"{compiler[0]}: can't be run as a C++ compiler ({error.strerror}).") from None
-    key.update(target.stdout + repr((compiler, _flags(folder, types), COMMON_FLAGS)).encode())
+    key.update(target.stdout + repr((compiler, _flags(compiler, folder, types))).encode())
     roots = [folder / "csim", folder / "firmware", *(_type_folders() if types == "fast" else [])]
     for root in roots:
         for file in sorted(path for path in root.rglob("*") if path.suffix in (".h", ".cpp")):
@@ -112,8 +123,17 @@ def content_key(folder: Path, types: Types, compiler: list[str]) -> str:
     return key.hexdigest()[:32]
 
 
-def _flags(folder: Path, types: Types) -> tuple[str, ...]:
-    return (FOLDED_FLAGS if (folder / "firmware" / "folded").is_dir() else FLAGS)[types]
+def _flags(compiler: list[str], folder: Path, types: Types) -> list[str]:
+    folded = (folder / "firmware" / "folded").is_dir()
+    flags = [*(FOLDED_FLAGS if folded else FLAGS)[types], *COMMON_FLAGS]
+    if not _is_gcc(compiler):
+        return flags
+    return [*flags, *GCC_FLAGS, *(GCC_FOLDED_FLAGS if folded and types == "fast" else ())]
+
+
+def _is_gcc(compiler: list[str]) -> bool:
+    version = subprocess.run([*compiler, "--version"], capture_output=True, text=True)
+    return "Free Software Foundation" in version.stdout
 
 
 def _type_folders() -> list[Path]:
@@ -147,7 +167,7 @@ def _compile(compiler: list[str], folder: Path, types: Types, target: Path) -> N
     includes = [folder, folder / "firmware", folder / "firmware" / "ap_types"]
     if types == "fast":
         includes = [*_type_folders(), *includes]
-    flags = [*_flags(folder, types), *COMMON_FLAGS, *(f"-I{path}" for path in includes)]
+    flags = [*_flags(compiler, folder, types), *(f"-I{path}" for path in includes)]
     names = (PROJECT_NAME, f"{PROJECT_NAME}_bridge")
     objects = [str(target / f"{name}.o") for name in names]
     run_compilers(

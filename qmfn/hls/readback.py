@@ -63,8 +63,8 @@ def read_stages(parameters: str) -> dict[str, dict[str, str]]:
 
 def _asked_of(stage: Stage) -> dict[str, object]:
     """What the C++ of a stage must say."""
-    if stage.kind in ("add", "fork", "split", "join"):
-        return {"iterations": str(stage.iterations)}
+    if stage.kind == "add":
+        return {"pe": str(stage.pe), "iterations": str(stage.iterations)}
     asked = {"simd": str(stage.simd), "pe": str(stage.pe), "input_t": str(stage.input_bits)}
     if stage.kind in ("window", "depthwise"):
         asked["iterations"] = str(stage.iterations)

@@ -1,17 +1,20 @@
-"""Small pipelines, stage by stage, with the streams and width adapters that belong between."""
+"""Small pipelines, stage by stage, with the streams that belong between."""
 
 from __future__ import annotations
 
+import dataclasses
+from math import lcm
+
 import pytest
 
-from qmfn.dataflow.stages import Pipeline, Stage, Stream, adapter_lanes
+from qmfn.dataflow.stages import Pipeline, Stage, Stream
 
 
 class Builder:
     """Adds stages to the end of a design; `name.out` is what the stage `name` hands on.
 
     Attributes:
-        head: (stream, height, width, channels, lanes) of what the next stage gets.
+        head: (stream, height, width, channels, lanes) of what the next stage gets; lanes as the last one gives them.
     """
 
     def __init__(self, height: int, width: int, channels: int, lanes: int):
@@ -20,7 +23,7 @@ class Builder:
         self.head = ("input", height, width, channels, lanes)
 
     def matvec(self, name: str, out_channels: int, simd: int = 1, pe: int = 1) -> Builder:
-        self._lanes(name, simd)
+        self._taken(simd)
         _, height, width, channels, _ = self.head
         return self._add(name, "matvec", (height, width, out_channels), pe, simd=simd, pe=pe)
 
@@ -37,29 +40,28 @@ class Builder:
         )
 
     def depthwise(self, name: str, stride: int = 1, simd: int = 1, pe: int = 1) -> Builder:
-        self._lanes(name, pe)
+        self._taken(pe)
         _, height, width, channels, _ = self.head
         out = ((height - 1) // stride + 1, (width - 1) // stride + 1, channels)
         return self._add(name, "depthwise", out, pe, kernel=3, stride=stride, padding=1, simd=simd, pe=pe)
 
     def global_depthwise(self, name: str, pe: int = 1) -> Builder:
-        self._lanes(name, pe)
+        self._taken(pe)
         _, height, _, channels, _ = self.head
         return self._add(name, "global_depthwise", (1, 1, channels), pe, kernel=height, pe=pe)
 
-    def fork(self, name: str) -> tuple:
-        """Returns the shortcut's head, for `add`."""
-        _, *shape, lanes = self.head
-        self._add(name, "fork", shape, lanes, pe=lanes)
-        shortcut = f"{name}.shortcut"
-        self._streams[shortcut] = self._streams[f"{name}.out"]
-        self._stages[-1] = Stage(**{**vars(self._stages[-1]), "outputs": (f"{name}.out", shortcut)})
+    def fork(self) -> tuple:
+        """A second reader of the last stage's output. Returns the shortcut's head, for `add`."""
+        output, *shape, lanes = self.head
+        shortcut = f"{self._stages[-1].name}.shortcut"
+        self._streams[shortcut] = self._streams[output]
+        self._stages[-1] = dataclasses.replace(self._stages[-1], outputs=(output, shortcut))
         return (shortcut, *shape, lanes)
 
     def add(self, name: str, shortcut: tuple) -> Builder:
-        self._lanes(name, shortcut[-1])
-        assert self.head[1:] == shortcut[1:]
         head = self.head
+        assert head[1:4] == shortcut[1:4]
+        self._widen(shortcut[0], head[-1])
         self._add(name, "add", head[1:4], head[-1], pe=head[-1])
         self._stages[-1] = Stage(**{**vars(self._stages[-1]), "inputs": (head[0], shortcut[0])})
         return self
@@ -71,13 +73,23 @@ class Builder:
             name: Stream(name, lanes, 4, beats, starts.get(name), ends.get(name))
             for name, (lanes, beats) in self._streams.items()
         }
-        return Pipeline(tuple(self._stages), streams)
+        stages = (
+            dataclasses.replace(
+                stage,
+                read_lanes=tuple(streams[name].lanes for name in stage.inputs),
+                write_lanes=tuple(streams[name].lanes for name in stage.outputs),
+            )
+            for stage in self._stages
+        )
+        return Pipeline(tuple(stages), streams)
 
-    def _lanes(self, name: str, wanted: int) -> None:
-        for index, lanes in enumerate(adapter_lanes(self.head[-1], wanted)):
-            have = self.head[-1]
-            kind = "split" if have > lanes else "join"
-            self._add(f"{name}_{kind}{index}", kind, self.head[1:4], lanes, pe=have, simd=lanes)
+    def _taken(self, lanes: int) -> None:
+        self._widen(self.head[0], lanes)
+
+    def _widen(self, stream: str, taken: int) -> None:
+        """Beats of which both ends make whole ones."""
+        lanes, beats = self._streams[stream]
+        self._streams[stream] = lcm(lanes, taken), lanes * beats // lcm(lanes, taken)
 
     def _add(self, name, kind, out, lanes, beats=None, size=None, **sizes) -> Builder:
         source, *head = self.head

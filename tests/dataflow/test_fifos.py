@@ -9,7 +9,7 @@ from qmfn.errors import UserError
 def residual(design, size=4, channels=1, slow=1):
     """A shortcut around a depthwise stage; `slow` outputs per pixel of the stage behind make it the slowest."""
     builder = design(size, size, channels, 1).matvec("first", channels, channels)
-    shortcut = builder.fork("fork")
+    shortcut = builder.fork()
     builder.depthwise("middle", simd=9).add("sum", shortcut)
     return builder.matvec("last", slow).build()
 
@@ -62,7 +62,7 @@ def test_small_fifos_are_as_deep_as_they_were_full(design):
 def test_depths_that_deadlock_name_the_fifo(design):
     pipeline = residual(design)
     depths = {stream.name: SMALLEST_DEPTH for stream in pipeline.inner_streams}
-    with pytest.raises(UserError, match="FIFO fork.shortcut from fork to sum is full at 2 beats .* deadlocks"):
+    with pytest.raises(UserError, match="FIFO first.shortcut from first to sum is full at 2 beats .* deadlocks"):
         check_depths(pipeline, depths)
 
 

@@ -60,6 +60,7 @@ def test_small_pieces():
 
 def test_matrix_vector_unit_counted_by_hand():
     stage = matvec(simd=4, pe=2, weights_memory="bram")
+    taken = 60 * 4 + folded.counter_lut(4)  # 4 of the 64 values of a beat at a time: the others move up
     groups, parts = 64, 16
     assert stage.iterations == 64 * groups * parts == 2**16
     control = 60 + sum(map(folded.counter_lut, (17, 6, 4, 10)))  # the loop; group, part, word
@@ -69,9 +70,17 @@ def test_matrix_vector_unit_counted_by_hand():
     ends = 2 * (13 + 2 * 4 + ceil(12 / 5) + 1)  # bias adder, rounding from 12 to 4 bits
     biases = 2 * 10  # 64 words
     used = folded.stage_range(stage).expected
-    assert used.lut == control + pixel + products + sums + ends + biases
+    assert used.lut == taken + control + pixel + products + sums + ends + biases
     assert used.dsp == 0
     assert used.bram_18k == 2  # 1,024 words of 8 * 4 bits: 2 of 1,024 x 18
+
+
+def test_ends_of_a_stream_take_apart_and_collect():
+    shift_register, alone = folded.beats_range(8, (2, 8), bits=4).expected, folded.counter_lut(2)
+    assert (shift_register.lut, shift_register.ff) == (alone, 8 * 4 + 2)
+    moving_up = folded.beats_range(8, (8, 2), bits=4).expected
+    assert (moving_up.lut, moving_up.ff) == (6 * 4 + alone, 8 * 4 + 2)
+    assert folded.beats_range(8, (8, 8), bits=4) == folded.NOTHING
 
 
 def test_weights_go_where_they_are_asked_to():

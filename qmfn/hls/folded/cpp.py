@@ -20,7 +20,7 @@ from qmfn.hls.folded.numbers import LayerNumbers
 from qmfn.hls.folded.stage_layer import FoldedStage
 from qmfn.hls.types import FixedType
 
-HEADERS = ["folded/folded_matvec.h", "folded/folded_depthwise.h", "folded/folded_streams.h", "folded/folded_window.h"]
+HEADERS = ["folded/folded_matvec.h", "folded/folded_depthwise.h", "folded/folded_add.h", "folded/folded_window.h"]
 
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -64,6 +64,7 @@ def stage_code(node: FoldedStage) -> str:
     windowed = stage.kind in ("window", "depthwise")
     streams = [f"hls::stream<{variable.type.name}> &{variable.name}" for variable in _stream_variables(node)]
     memories = ["lines", "columns"] if windowed else []
+    copy = ["copy"] if len(stage.outputs) == 1 and stage.kind != "window" else []
     return TEMPLATES.get_template("stage.h.jinja").render(
         s=stage,
         summary=summary(stage),
@@ -72,17 +73,17 @@ def stage_code(node: FoldedStage) -> str:
         parameters=streams,
         tables=tables,
         window=windowed,
+        copy=copy,
         pragmas=list(_pragmas(stage, tables, node.model.config.backend.tool)),
-        arguments=[*_stream_names(node), *memories, *(table.name for table in tables)],
+        arguments=[*_stream_names(node), *copy, *memories, *(table.name for table in tables)],
     )
 
 
 def summary(stage: Stage) -> str:
     """One line for a reader: sizes, folding, cycles."""
     size = f"{stage.height}x{stage.width}x{stage.channels} -> {stage.out_height}x{stage.out_width}x{stage.out_channels}"
-    if stage.kind in ("add", "fork", "split", "join"):
-        lanes = f"{stage.lanes_in} -> {stage.lanes_out} values per beat"
-        return f"{stage.name}: {stage.kind}, {lanes}, {stage.iterations} cycles per frame"
+    if stage.kind == "add":
+        return f"{stage.name}: add, {stage.pe} values at a time, {stage.iterations} cycles per frame"
     folding = f"SIMD {stage.simd}, PE {stage.pe}"
     reuse = f", reuse factor {stage.reuse_factor}" if stage.multipliers else ""
     return f"{stage.name}: {stage.kind}, {size}, {folding}{reuse}, {stage.iterations} cycles per frame"
@@ -100,13 +101,21 @@ def stage_tables(stage: Stage, numbers: LayerNumbers | None) -> list[Table]:
         "offset": (numbers.offset, stage.offset_bits),
     }
     return [
-        Table("weights", stage.weight_bits, _weight_words(stage, numbers.weights)),
+        _weight_table(stage, numbers.weights),
         *(
             Table(name, bits, values.reshape(groups, stage.pe), signed=name != "shift")
             for name, (values, bits) in per_output.items()
             if values is not None
         ),
     ]
+
+
+def _weight_table(stage: Stage, weights: np.ndarray) -> Table:
+    """The weights as stored; those that share a DSP as what they lie above the most negative one."""
+    words = _weight_words(stage, weights)
+    if stage.lanes_per_dsp > 1:
+        return Table("weights", stage.weight_bits, words + 2 ** (stage.weight_bits - 1), signed=False)
+    return Table("weights", stage.weight_bits, words)
 
 
 def _weight_words(stage: Stage, weights: np.ndarray) -> np.ndarray:
@@ -132,7 +141,9 @@ def tables_code(node: FoldedStage) -> str | None:
     tables = stage_tables(node.stage, node.get_attr("numbers"))
     if not tables:
         return None
-    note = "A weight is 2 * stored + 1." if node.stage.mid_rise else ""
+    above = f"{2 ** (node.stage.weight_bits - 1)} is added to every weight." if node.stage.lanes_per_dsp > 1 else ""
+    odd = "A weight is 2 * stored + 1." if node.stage.mid_rise else ""
+    note = " ".join(part for part in (odd, above) if part)
     rendered = [{"name": t.name, "type": t.type, "rows": t.rows.tolist()} for t in tables]
     return TEMPLATES.get_template("tables.h.jinja").render(name=node.name, tables=rendered, note=note)
 
@@ -147,8 +158,8 @@ def _stream_names(node: FoldedStage) -> list[str]:
 
 def _constants(node: FoldedStage) -> dict[str, int | bool]:
     stage, numbers = node.stage, node.get_attr("numbers")
-    if stage.kind in ("add", "fork", "split", "join"):
-        return {"iterations": stage.iterations}
+    if stage.kind == "add":
+        return {"pe": stage.pe, "iterations": stage.iterations}
     constants = {"simd": stage.simd, "pe": stage.pe}
     if stage.kind == "matvec":
         groups, parts = stage.out_channels // stage.pe, stage.terms // stage.simd
@@ -197,7 +208,7 @@ def _digits(exponent: int, wanted: int) -> tuple[int, int]:
 def _types(node: FoldedStage, tables: list[Table]) -> dict[str, str]:
     """The types that a kernel takes from its configuration."""
     stage, numbers, ends = node.stage, node.get_attr("numbers"), _constants(node)
-    if stage.kind in ("add", "fork", "split", "join"):
+    if stage.kind == "add":
         return {}
     widths = {"arrives_t": stage.stream_bits + ends["input_up"] + 2, "input_t": stage.input_bits}
     if numbers is None:

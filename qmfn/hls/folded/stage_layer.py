@@ -25,7 +25,7 @@ class FoldedStage(Layer):
     """A kernel with its folding. Attributes, all given when it is made:
 
     - `stage`: the `Stage`;
-    - `shape`: shape of the tensor that leaves (fork: of each copy);
+    - `shape`: shape of the tensor that leaves;
     - `value_types`: `ValueTypes`;
     - `numbers`: `LayerNumbers` of a layer with weights, else None.
     """
@@ -34,11 +34,12 @@ class FoldedStage(Layer):
 
     def initialize(self) -> None:
         for output in self.outputs:
+            name = self.name if len(self.outputs) == 1 else output  # two readers may want beats of different widths
             self.add_output_variable(
                 self.get_attr("shape"),
                 out_name=output,
                 var_name=output,
-                type_name=f"{self.name}_t",
+                type_name=f"{name}_t",
                 precision=self.get_attr("value_types").leaves,
             )
 

@@ -4,7 +4,8 @@
 // What the folded kernels share: integers, the way into a kernel and out of it, multipliers.
 //
 // A kernel is one flat loop, pipelined at II = 1. It takes and gives streams of beats, nnet::array<T, lanes>, and works on
-// the integers behind the fixed-point values. Its CONFIG has the sizes as constants, named as in
+// the integers behind the fixed-point values. A beat may have a multiple of the values that the kernel takes or gives at
+// a time, as its neighbour folds: `taker` and `giver`. "Reads" and "writes" in the headers are those of such values. Its CONFIG has the sizes as constants, named as in
 // qmfn/dataflow/stages.py, and the types of integers. Storage pragmas stand in the generated stage function, where the
 // memories are declared. Pragmas are those of Vitis HLS; qmfn/hls/folded/writer.py translates them for Vivado HLS.
 //
@@ -67,6 +68,61 @@ template <class counter_T> inline counter_T next(const counter_T &count, unsigne
     #pragma HLS INLINE
     return count < last ? counter_T(count + 1) : counter_T(0);
 }
+
+// Takes `lanes` values at a time from beats that have as many, or a multiple: what is left of a beat moves up.
+template <class data_T, unsigned lanes> struct taker {
+    static const unsigned parts = data_T::size / lanes;
+    data_T beat; // its first `lanes` values are those taken last
+    typename counter<parts - 1>::type part;
+
+    taker() : part(0) {}
+
+    void next(hls::stream<data_T> &data) {
+        #pragma HLS INLINE
+        if (part == 0) {
+            beat = data.read();
+        } else {
+            for (unsigned i = 0; i + lanes < data_T::size; i++) {
+                #pragma HLS UNROLL
+                beat[i] = beat[i + lanes];
+            }
+        }
+        part = folded::next(part, parts - 1);
+    }
+};
+
+// What stands for the second output of a stage whose tensor has one reader.
+struct nowhere {};
+
+// Gives `lanes` values at a time to beats that have as many, or a multiple: the last ones complete a beat.
+template <class stream_T, unsigned lanes> struct giver;
+
+template <unsigned lanes> struct giver<nowhere, lanes> {
+    template <class value_T> void next(const value_T *, nowhere &) {}
+};
+
+template <class res_T, unsigned lanes> struct giver<hls::stream<res_T>, lanes> {
+    static const unsigned parts = res_T::size / lanes;
+    res_T beat;
+    typename counter<parts - 1>::type part;
+
+    giver() : part(0) {}
+
+    void next(const typename res_T::value_type values[lanes], hls::stream<res_T> &res) {
+        #pragma HLS INLINE
+        for (unsigned i = 0; i + lanes < res_T::size; i++) {
+            #pragma HLS UNROLL
+            beat[i] = beat[i + lanes];
+        }
+        for (unsigned i = 0; i < lanes; i++) {
+            #pragma HLS UNROLL
+            beat[res_T::size - lanes + i] = values[i];
+        }
+        if (part == parts - 1)
+            res.write(beat);
+        part = folded::next(part, parts - 1);
+    }
+};
 
 // The integer that a fixed-point value is, in steps of its least significant bit; and back.
 #ifdef QMFN_CSIM_AP_FIXED_H_

@@ -40,10 +40,10 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
 }
 
 // `lanes` outputs share a DSP48E2: their weights stand side by side in its 27-bit port, `field` bits apart, and every
-// field of the product is one output's product. Weights are put there as what they lie above the most negative one (their
-// sign bit turned over), so that they don't borrow from one another and no adder is needed; `corrected` takes off what
-// that is too much. A field holds the sum of `simd` such products (qmfn.dataflow.build, product_field), so the fields are
-// told apart once, behind the sum: what a lower one borrowed from the next is given back.
+// field of the product is one output's product. Such weights are stored as what they lie above the most negative one, so
+// that they don't borrow from one another and no adder is needed; `corrected` takes off what that is too much. A field
+// holds the sum of `simd` such products (qmfn.dataflow.build, product_field), so the fields are told apart once, behind
+// the sum: what a lower one borrowed from the next is given back.
 template <unsigned lanes_, unsigned field_> struct shared_dsp {
     static const unsigned lanes = lanes_;
     static const unsigned field = field_;
@@ -55,27 +55,18 @@ inline void dot_products(const typename CONFIG::weight_rom_t *weights, const typ
     #pragma HLS INLINE
     typedef typename signed_integer<27>::type port_t;
     typedef typename signed_integer<lanes * field>::type packed_t;
-    const port_t lowest = 1 << (CONFIG::weight_bits - 1);
     for (unsigned first = 0; first < CONFIG::pe; first += lanes) {
         #pragma HLS UNROLL
-        port_t packed[CONFIG::simd];
-        #pragma HLS ARRAY_PARTITION variable=packed complete
-        for (unsigned s = 0; s < CONFIG::simd; s++) {
-            #pragma HLS UNROLL
-            packed[s] = 0;
-        }
-        for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
-            #pragma HLS UNROLL
-            for (unsigned s = 0; s < CONFIG::simd; s++) {
-                #pragma HLS UNROLL
-                const port_t above = lowest + weights[(first + lane) * CONFIG::simd + s];
-                packed[s] |= above << (lane * field);
-            }
-        }
         packed_t packed_dots = 0;
         for (unsigned s = 0; s < CONFIG::simd; s++) {
             #pragma HLS UNROLL
-            packed_dots += multiply<packed_t>(packed[s], x[s], in_dsp());
+            port_t packed = 0;
+            for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
+                #pragma HLS UNROLL
+                const port_t weight = weights[(first + lane) * CONFIG::simd + s];
+                packed |= weight << (lane * field);
+            }
+            packed_dots += multiply<packed_t>(packed, x[s], in_dsp());
         }
         for (unsigned lane = 0; lane < lanes && first + lane < CONFIG::pe; lane++) {
             #pragma HLS UNROLL
@@ -91,30 +82,32 @@ template <unsigned lanes, unsigned field> struct counts_from_lowest<shared_dsp<l
     static const bool value = true;
 };
 
-// The products of one word of weights, added to the sums of `pe` outputs, and x itself to `ones`. Until `corrected` the
-// sums are those of the weights as stored; they may wrap around, as the corrected ones fit.
+// The products of one word of weights, added to the sums of `pe` outputs, and a new x itself to `ones`. Until `corrected`
+// the sums are those of the weights as stored; they may wrap around, as the corrected ones fit.
 template <class CONFIG>
 inline void add_products(const typename CONFIG::weight_rom_t *weights, const typename CONFIG::input_t *x, bool first,
-                         typename CONFIG::sum_t *sums, typename CONFIG::sum_t &ones) {
+                         bool is_new, typename CONFIG::sum_t *sums, typename CONFIG::sum_t &ones) {
     #pragma HLS INLINE
     typename CONFIG::dot_t dots[CONFIG::pe];
     #pragma HLS ARRAY_PARTITION variable=dots complete
     dot_products<CONFIG>(weights, x, dots, typename CONFIG::multiplier_t());
 
-    typename CONFIG::sum_t of_x = 0; // added up before, so that one addition remains from iteration to iteration
-    for (unsigned s = 0; s < CONFIG::simd; s++) {
-        #pragma HLS UNROLL
-        of_x += x[s];
+    if (is_new) {
+        typename CONFIG::sum_t of_x = 0; // added up before, so that one addition remains from iteration to iteration
+        for (unsigned s = 0; s < CONFIG::simd; s++) {
+            #pragma HLS UNROLL
+            of_x += x[s];
+        }
+        ones = (first ? typename CONFIG::sum_t(0) : ones) + of_x;
     }
-    ones = (first ? typename CONFIG::sum_t(0) : ones) + of_x;
     for (unsigned p = 0; p < CONFIG::pe; p++) {
         #pragma HLS UNROLL
         sums[p] = (first ? typename CONFIG::sum_t(0) : sums[p]) + dots[p];
     }
 }
 
-// The sum that the weights stand for. Mid-rise weights are odd, 2 * stored + 1; and in a shared DSP weights counted from
-// the most negative one. Either adds a multiple of the sum of x, the same for all outputs.
+// The sum that the weights stand for. Mid-rise weights are odd, 2 * stored + 1; and in a shared DSP weights count from the
+// most negative one. Either adds a multiple of the sum of x, the same for all outputs.
 template <class CONFIG>
 inline typename CONFIG::sum_t corrected(const typename CONFIG::sum_t &sum, const typename CONFIG::sum_t &ones) {
     #pragma HLS INLINE

@@ -73,14 +73,14 @@ template <class CONFIG> struct window_counters {
 
 // The next `pe` channels as integers; zeros behind the image.
 template <class CONFIG, class data_T>
-inline void read_pixel(hls::stream<data_T> &data, bool there, typename CONFIG::input_t newest[CONFIG::pe]) {
+inline void read_pixel(taker<data_T, CONFIG::pe> &from, hls::stream<data_T> &data, bool there,
+                       typename CONFIG::input_t newest[CONFIG::pe]) {
     #pragma HLS INLINE
-    data_T beat;
     if (there)
-        beat = data.read();
+        from.next(data);
     for (unsigned p = 0; p < CONFIG::pe; p++) {
         #pragma HLS UNROLL
-        newest[p] = there ? arrived<CONFIG>(beat[p]) : typename CONFIG::input_t(0);
+        newest[p] = there ? arrived<CONFIG>(from.beat[p]) : typename CONFIG::input_t(0);
     }
 }
 
@@ -125,18 +125,33 @@ inline typename CONFIG::input_t tap(const typename sliding_window<CONFIG>::taps_
     return inside ? taps[(c * CONFIG::kernel + r) * CONFIG::pe + p] : typename CONFIG::input_t(0);
 }
 
+// The `simd` values of a step.
+template <class CONFIG, class value_T>
+inline void values_of_step(const typename sliding_window<CONFIG>::taps_t taps, const window_counters<CONFIG> &at,
+                           unsigned step, value_T out[CONFIG::simd]) {
+    #pragma HLS INLINE
+    for (unsigned s = 0; s < CONFIG::simd; s++) {
+        #pragma HLS UNROLL
+        const unsigned i = step * CONFIG::simd + s, t = i / CONFIG::pe;
+        const typename CONFIG::input_t x =
+            tap<CONFIG>(taps, at, t / CONFIG::kernel, t % CONFIG::kernel, i % CONFIG::pe);
+        out[s] = from_integer<value_T>(x);
+    }
+}
+
 // Sliding window in front of a matrix-vector unit: from pixels to windows.
 //
 // Loop order: position, group of `pe` channels, and where an output is due `steps` parts of `simd` values, tap by tap,
 // channel by channel within a tap.
-// Rates: reads a beat of `pe` values with the first step while there are pixels; writes a beat of `simd` values in every
-// step of an output. Iterations per frame: groups * (positions - outputs + outputs * steps).
+// Rates: reads `pe` values with the first step while there are pixels; writes `simd` values in every step of an output. Iterations per frame: groups * (positions - outputs + outputs * steps).
 template <class CONFIG, class data_T, class res_T>
 void window(hls::stream<data_T> &data, hls::stream<res_T> &res,
             typename sliding_window<CONFIG>::lines_t lines, typename sliding_window<CONFIG>::columns_t columns) {
     typename sliding_window<CONFIG>::taps_t taps;
     #pragma HLS ARRAY_PARTITION variable=taps complete
     window_counters<CONFIG> at;
+    taker<data_T, CONFIG::pe> from;
+    giver<hls::stream<res_T>, CONFIG::simd> to;
 
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
         #pragma HLS PIPELINE II=1 style=flp
@@ -148,20 +163,18 @@ void window(hls::stream<data_T> &data, hls::stream<res_T> &res,
         if (at.step == 0) {
             typename CONFIG::input_t newest[CONFIG::pe];
             #pragma HLS ARRAY_PARTITION variable=newest complete
-            read_pixel<CONFIG>(data, at.position < CONFIG::height * CONFIG::width, newest);
+            read_pixel<CONFIG>(from, data, at.position < CONFIG::height * CONFIG::width, newest);
             slide<CONFIG>(newest, at.line, at.group, lines, columns, taps);
         }
         if (at.fires()) {
-            res_T out;
-            for (unsigned i = 0; i < CONFIG::steps * CONFIG::simd; i++) {
+            typename res_T::value_type out[CONFIG::simd];
+            #pragma HLS ARRAY_PARTITION variable=out complete
+            for (unsigned step = 0; step < CONFIG::steps; step++) {
                 #pragma HLS UNROLL
-                const unsigned r = i / CONFIG::pe / CONFIG::kernel, c = i / CONFIG::pe % CONFIG::kernel;
-                if (at.step == i / CONFIG::simd) {
-                    const typename CONFIG::input_t x = tap<CONFIG>(taps, at, r, c, i % CONFIG::pe);
-                    out[i % CONFIG::simd] = from_integer<typename res_T::value_type>(x);
-                }
+                if (at.step == step)
+                    values_of_step<CONFIG>(taps, at, step, out);
             }
-            res.write(out);
+            to.next(out, res);
         }
         at.advance();
     }

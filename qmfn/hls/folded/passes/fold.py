@@ -54,12 +54,11 @@ def _replace_layers(model: ModelGraph, source: Input, layers: dict[str, NetworkL
     model.graph = OrderedDict({source.name: source})
     model.output_vars = {source.outputs[0]: source.get_output_variable()}
     model.outputs = list(pipeline.stages[-1].outputs)
-    tensors = {source.outputs[0]: (source.get_output_variable().shape, source.get_output_variable().type.precision)}
     names = {source.name: source.outputs[0]}  # the pipeline calls the input stream by its layer
     for stage in pipeline.stages:
         inputs = [names.get(name, name) for name in stage.inputs]
-        shape, precision = _tensor(stage, layers, tensors[inputs[0]])
         layer = layers[stage.layer]
+        shape, precision = _tensor(stage, layer)
         attributes = {
             "stage": stage,
             "shape": list(shape),
@@ -69,7 +68,6 @@ def _replace_layers(model: ModelGraph, source: Input, layers: dict[str, NetworkL
         }
         node = model.make_node(FoldedStage, stage.name, attributes, inputs, list(stage.outputs))
         model.graph[stage.name] = node
-        tensors |= {output: (shape, precision) for output in stage.outputs}
     source.set_attr("pipeline", pipeline)
     model.config.pipeline_style = "dataflow"
 
@@ -84,14 +82,11 @@ def _numbers(layer: NetworkLayer, pipeline: Pipeline) -> LayerNumbers | None:
     return dataclasses.replace(layer.numbers, weights=layer.numbers.weights[order])
 
 
-def _tensor(stage: Stage, layers: dict[str, NetworkLayer], arrives: tuple) -> tuple[tuple[int, ...], Any]:
+def _tensor(stage: Stage, layer: NetworkLayer) -> tuple[tuple[int, ...], Any]:
     """Shape and value type of what a stage gives."""
-    layer = layers[stage.layer]
-    if stage.name == layer.folded.name:
-        return layer.shape, layer.precision
     if stage.kind == "window":
         return (stage.out_height, stage.out_width, stage.terms), layer.arrives
-    return arrives  # a fork or a width adapter
+    return layer.shape, layer.precision
 
 
 class SizeFifos(OptimizerPass):
@@ -123,4 +118,5 @@ class StreamTypes(GlobalOptimizerPass):
             variable.pragma = ("stream", depths[stream.name]) if stream.name in depths else None
             bases = (type(variable), VivadoStreamVariableDefinition)
             variable.__class__ = type("FoldedStreamVariable", bases, {})
-            node.set_attr("result_t", variable.type)
+            # hls4ml defines the types that are attributes
+            node.set_attr("result_t" if variable.name == node.outputs[0] else f"{variable.name}_t", variable.type)
