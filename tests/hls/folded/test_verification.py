@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import io
 import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.designs import noise
+from helpers.designs import noise, written
 from helpers.designs import simulate as csim
 
 from qmfn.config import DesignConfig, load_config
@@ -19,12 +17,9 @@ from qmfn.dataflow.build import pe_choices, simd_choices
 from qmfn.dataflow.schedule import schedule
 from qmfn.dataflow.simulation import simulate
 from qmfn.errors import UserError
-from qmfn.hls import convert, project
 from qmfn.hls.folded.from_checkpoint import folded_layers
 from qmfn.hls.folded.verify import UNBOUNDED, Verification
-from qmfn.hls.request import plan
 from qmfn.hls.types import layer_types
-from qmfn.model.builder import quantised_network
 from qmfn.model.initial import design_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,6 +29,7 @@ FRAMES = 3
 @dataclasses.dataclass(frozen=True)
 class Design:
     folder: Path
+    model: object
     graph: object
     images: np.ndarray
     verification: Verification
@@ -86,25 +82,28 @@ def oddly_folded() -> DesignConfig:
 
 @pytest.fixture(scope="module", params=[tiny, oddly_folded])
 def design(request, tmp_path_factory) -> Design:
-    folder = tmp_path_factory.mktemp(request.param.__name__)
-    config = request.param()
-    checkpoint = design_checkpoint(config)
-    with contextlib.redirect_stdout(io.StringIO()):
-        graph = convert.convert(config, checkpoint, plan(config, checkpoint), quantised_network(checkpoint), folder)
-        project.write_project(graph, folder, folder)
+    return converted(request.param(), tmp_path_factory.mktemp(request.param.__name__))
+
+
+def converted(config: DesignConfig, folder: Path) -> Design:
+    model, graph = written(config, design_checkpoint(config), folder)
     pipeline = next(iter(graph.get_layers())).get_attr("pipeline")
-    return Design(folder, graph, noise(config, FRAMES, seed=4), Verification(folder, pipeline))
+    return Design(folder, model, graph, noise(config, FRAMES, seed=4), Verification(folder, pipeline))
 
 
 def unbounded(design: Design) -> dict[str, int]:
     return dict.fromkeys(design.verification.depths, UNBOUNDED)
 
 
-def shortcut(design: Design):
-    """The first stream that goes around layers, straight to its add."""
+def shortcuts(design: Design) -> list:
+    """The streams that go around layers, straight to an add."""
     stages = {stage.name: stage for stage in design.pipeline.stages}
     streams = design.pipeline.inner_streams
-    return next(s for s in streams if len(stages[s.producer].outputs) == 2 and stages[s.consumer].kind == "add")
+    return [s for s in streams if len(stages[s.producer].outputs) == 2 and stages[s.consumer].kind == "add"]
+
+
+def shortcut(design: Design):
+    return shortcuts(design)[0]
 
 
 def smallest_shortcut(design: Design) -> int:
@@ -151,7 +150,7 @@ def test_any_depths_give_the_simulations_times_and_deadlocks(design):
     for most in [1, 2, 3, 8, 24] * 8:
         depths = {name: int(random.integers(1, most, endpoint=True)) for name in design.verification.depths}
         if random.random() < 0.5:
-            depths[shortcut(design).name] = 10**6
+            depths |= {stream.name: 10**6 for stream in shortcuts(design)}
         found, wanted = design.verification.run(design.images, depths), simulate(design.pipeline, depths, FRAMES)
         assert (found.frame_ends, found.deadlock) == (wanted.frame_ends, wanted.deadlock)
         deadlocks += found.deadlock is not None
@@ -175,6 +174,24 @@ def test_a_deadlock_leaves_nothing_behind_for_the_next_run(design):
     assert design.verification.run(design.images, {shortcut(design).name: 1}).deadlock
     after = design.verification.run(design.images)
     assert after.frame_ends == before.frame_ends and np.array_equal(after.outputs, before.outputs)
+
+
+@pytest.mark.parametrize("name", ["w8a8", "w4a4", "mixed", "extreme"])
+@pytest.mark.slow
+def test_shipped_designs_run_as_the_cycle_model_says(name, tmp_path):
+    shipped = converted(load_config(ROOT / "configs" / f"{name}.yml"), tmp_path)
+    pipeline, sized = shipped.pipeline, shipped.verification.check(shipped.images)
+    assert sized.iterations == {stage.name: stage.iterations for stage in pipeline.stages}
+    for stage in pipeline.stages:
+        found, wanted = sized.schedules[stage.name], schedule(stage)
+        assert np.array_equal(found.reads, wanted.reads), stage.name
+        assert np.array_equal(found.writes, wanted.writes), stage.name
+    assert sized.interval == shipped.verification.run(shipped.images, unbounded(shipped)).interval == pipeline.interval
+    assert np.array_equal(sized.outputs, shipped.model.predict(shipped.images, verbose=0).reshape(FRAMES, -1))
+    assert sum(shipped.verification.depths[s.name] * s.width for s in pipeline.inner_streams) <= 10**6
+    stream = shortcut(shipped)
+    with pytest.raises(UserError, match=f"the FIFO {stream.name} from {stream.producer} to .* deadlocks"):
+        shipped.verification.check(shipped.images, {stream.name: 2})
 
 
 @pytest.mark.parametrize("design", [tiny], indirect=True)
