@@ -60,7 +60,7 @@ class FoldedStageTemplate(FunctionCallTemplate):
 def stage_code(node: FoldedStage) -> str:
     """Configuration and function of one stage."""
     stage = node.stage
-    tables = stage_tables(stage, node.get_attr("numbers"))
+    tables, constants = stage_tables(stage, node.get_attr("numbers")), _constants(node)
     windowed = stage.kind in ("window", "depthwise")
     streams = [f"hls::stream<{variable.type.name}> &{variable.name}" for variable in _stream_variables(node)]
     memories = ["lines", "columns"] if windowed else []
@@ -68,8 +68,8 @@ def stage_code(node: FoldedStage) -> str:
     return TEMPLATES.get_template("stage.h.jinja").render(
         s=stage,
         summary=summary(stage),
-        constants=_constants(node),
-        types=_types(node, tables),
+        constants=constants,
+        types=_types(stage, node.get_attr("numbers"), constants, tables),
         parameters=streams,
         tables=tables,
         window=windowed,
@@ -205,23 +205,24 @@ def _digits(exponent: int, wanted: int) -> tuple[int, int]:
     return max(0, exponent - wanted), max(0, wanted - exponent)
 
 
-def _types(node: FoldedStage, tables: list[Table]) -> dict[str, str]:
+def _types(
+    stage: Stage, numbers: LayerNumbers | None, constants: dict[str, int | bool], tables: list[Table]
+) -> dict[str, str]:
     """The types that a kernel takes from its configuration."""
-    stage, numbers, ends = node.stage, node.get_attr("numbers"), _constants(node)
     if stage.kind == "add":
         return {}
-    widths = {"arrives_t": stage.stream_bits + ends["input_up"] + 2, "input_t": stage.input_bits}
+    widths = {"arrives_t": stage.stream_bits + constants["input_up"] + 2, "input_t": stage.input_bits}
     if numbers is None:
         return _integers(widths)
     dot_bits = stage.field_bits or product_field(stage.weight_bits, stage.input_bits, simd=1)
-    slope = max(ends["slope_digits"], stage.slope_bits)
-    offset = stage.offset_bits + ends["output_drop"] if numbers.offset is not None else 0
+    slope = max(constants["slope_digits"], stage.slope_bits)
+    offset = stage.offset_bits + constants["output_drop"] if numbers.offset is not None else 0
     widths |= {
         "weight_t": stage.weight_bits,
         "dot_t": dot_bits,
         "sum_t": stage.accumulator_bits,
         "result_t": stage.result_bits,
-        "wide_t": max(stage.result_bits + slope + ends["output_up"], offset, stage.output_bits) + 2,
+        "wide_t": max(stage.result_bits + slope + constants["output_up"], offset, stage.output_bits) + 2,
     }
     if numbers.slope is not None:
         widths["slope_t"] = stage.slope_bits
