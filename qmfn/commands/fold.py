@@ -85,9 +85,9 @@ def fold(arguments: argparse.Namespace) -> int:
     source, layers = design_input(checkpoint), folded_layers(checkpoint, layer_types(checkpoint, {}))
     budget = arguments.budget / 100
     found = search_foldings(source, layers, find_device(part), clock, arguments.target_fps, budget)
-    report.show_sections(_sections(found))
-    if arguments.output:
+    if arguments.output:  # before anything is printed: a pager that is closed early must not cost the file
         write_design(config, found.as_yaml(config.hls.backend, part, clock), arguments.output)
+    report.show_sections(_sections(found))
     if arguments.json:
         report.write_json(found.as_dict(), Path(arguments.json))
     if arguments.pareto:

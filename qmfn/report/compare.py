@@ -146,7 +146,7 @@ COLUMNS = [
 ]  # fmt: skip
 NOTE = (
     "w: mean bits of a weight; footprint: all parameters, share of float32; frames/s and resources (after synthesis) "
-    "are estimated; fits: at the high end of the C-synthesis bands."
+    "are estimated; fits: at the high end of the bands."
 )
 YES_NO = {True: "yes", False: "NO", None: DASH}
 

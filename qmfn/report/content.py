@@ -167,7 +167,7 @@ def _speed(estimate: dict) -> str:
 
 def _bands_note(estimate: dict) -> str:
     fits = "fits at the high end of the bands" if estimate["fits"] else "does not fit at the high end of the bands"
-    if "simd" in estimate["layers"][0]:  # stages of the folded dataflow
+    if _is_folded(estimate):
         return (
             "What is left after Vivado's synthesis, counted from the structure of the kernels and never compared with "
             f"a vendor tool's result for them; with 10-90 % bands; the design {fits}."
@@ -178,8 +178,16 @@ def _bands_note(estimate: dict) -> str:
     )
 
 
+def _is_folded(estimate: dict) -> bool:
+    return "simd" in estimate["layers"][0]
+
+
 def _total_table(estimate: dict) -> Table:
-    """C-synthesis, the FIFOs' part of it, and the share of the device at the band's high end; then post-synthesis."""
+    """C-synthesis, the FIFOs' part of it, and the share of the device at the band's high end; then post-synthesis.
+
+    Of folded designs there is one count, that after synthesis.
+    """
+    folded = _is_folded(estimate)
     rows = []
     for kind, name in RESOURCES.items():
         used, available, share = (estimate[key][kind] for key in ("total", "available", "share_high"))
@@ -194,12 +202,12 @@ def _total_table(estimate: dict) -> Table:
                 f"{available:,}",
                 f"{share:.1%}",
                 "does not fit" if share > 1 else "",
-                f"{after['expected'][kind]:,}",
-                _range(after["band"][kind]),
+                *([] if folded else [f"{after['expected'][kind]:,}", _range(after["band"][kind])]),
             ]
         )
-    columns = ["resource", "C-synthesis", "10-90 %", "FIFOs", "available", "high share", ""]
-    return Table([*columns, "post-synthesis", "10-90 %"], rows)
+    count = "post-synthesis" if folded else "C-synthesis"
+    columns = ["resource", count, "10-90 %", "FIFOs", "available", "high share", ""]
+    return Table(columns if folded else [*columns, "post-synthesis", "10-90 %"], rows)
 
 
 def _range(band: list[int] | tuple[int, int]) -> str:
