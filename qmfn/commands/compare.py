@@ -23,8 +23,8 @@ def command_line() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "designs", nargs="+", type=Path, metavar="DESIGN",
-        help="folder of a converted design, or its report.json; accuracy comes from an evaluation.json beside it "
-        "(evaluate --json)",
+        help="folder of a converted design, or its report.json; accuracy comes from evaluation.json beside it, "
+        "which convert puts there where it is known (evaluate --json)",
     )  # fmt: skip
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with table and pictures")
     parser.add_argument(

@@ -15,6 +15,8 @@ from qmfn import flow
 from qmfn.commands import convert
 from qmfn.config import ModelConfig
 from qmfn.config.schema import QuantisationConfig
+from qmfn.faces.evaluation import evaluation_file
+from qmfn.faces.operating_point import content_hash
 from qmfn.hls import project
 from qmfn.hls.compare import Comparison, Difference, TensorComparison
 from qmfn.model.mobilefacenet import architecture
@@ -108,6 +110,20 @@ def test_json_is_the_report_with_the_documented_keys(converted):
     )
     assert {"layers", "total", "available", "share", "frames_per_second", "bottleneck"} <= set(result["estimate"])
     assert set(result["fifo"]) == {"count", "bits"}
+
+
+def test_a_known_accuracy_stands_beside_the_report_and_compare_shows_it(call, configs, material, tmp_path):
+    checkpoint = material / "tiny.npz"
+    known = json.loads((configs / "checkpoints" / "w4a4.evaluation.json").read_text())
+    known["checkpoint_sha256"] = content_hash(checkpoint)
+    beside = evaluation_file(checkpoint)
+    beside.write_text(json.dumps(known))
+    try:
+        call("convert", "--config", "trained.yml", "--output", tmp_path, "--until", "estimate")
+    finally:
+        beside.unlink()
+    assert json.loads((tmp_path / "tiny" / "evaluation.json").read_text()) == known
+    assert f"{known['accuracy']:.2%}" in call("compare", tmp_path / "tiny").out
 
 
 @pytest.mark.parametrize("backend", ["Vitis", "Vivado"])
