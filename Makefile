@@ -5,7 +5,7 @@ CONFIG ?= configs/w8a8.yml
 ENV := .venv
 RUN := $(ENV)/bin/python
 
-.PHONY: convert test lint verify bench calibrate clean
+.PHONY: convert test lint verify bench calibrate pictures clean
 
 convert: $(ENV)/installed
 	$(RUN) scripts/convert.py --config $(CONFIG)
@@ -15,6 +15,7 @@ test: $(ENV)/installed lint
 
 lint: $(ENV)/installed
 	$(RUN) -m ruff check .
+	$(RUN) -m mypy
 
 # Every shipped design with both backends at full size: about half an hour on two cores.
 verify: $(ENV)/installed
@@ -28,6 +29,11 @@ bench: $(ENV)/installed
 	$(RUN) scripts/bench.py --config configs/stock.yml
 	$(RUN) scripts/bench.py --config configs/w4a4.yml
 
+# The reports of the shipped designs as pictures for the docs, by Chromium: three minutes.
+pictures: $(ENV)/installed
+	mkdir -p docs/pictures
+	QMFN_SCREENSHOTS=docs/pictures $(RUN) -m pytest tests/report/test_screenshots.py
+
 # Refit the estimates to real reports (../shared/synthesis) and measure them on held-out repositories: a minute.
 calibrate: $(ENV)/installed
 	$(RUN) scripts/calibrate.py
@@ -38,4 +44,4 @@ $(ENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(ENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis hls_project/*/
+	rm -rf $(ENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis hls_project/*/

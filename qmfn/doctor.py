@@ -15,11 +15,11 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 from qmfn.errors import UserError
 from qmfn.hls.compiler import COMMON_FLAGS, FLAGS, cache_folder, find_compiler
 from qmfn.hls.names import FOLDED_BACKENDS
+from qmfn.packages import package_folder
 from qmfn.shared import shared_folder
 
 OK, MISSING = "ok", "missing"
@@ -139,10 +139,9 @@ def backends() -> Finding:
 def detector() -> Finding:
     """The face detector and its weights."""
     name, use = "face detector", "photos that aren't aligned faces yet"
-    spec = find_spec("mtcnn")
-    if spec is None:
+    if find_spec("mtcnn") is None:
         return _finding(name, False, "mtcnn isn't installed", use, 'pip install "mtcnn>=1.0"')
-    weights = Path(spec.submodule_search_locations[0]) / "assets" / "weights"
+    weights = package_folder("mtcnn") / "assets" / "weights"
     lacking = [net for net in ("pnet", "rnet", "onet") if not (weights / f"{net}.lz4").is_file()]
     if lacking:
         remedy = 'pip install --force-reinstall --no-deps "mtcnn>=1.0"'

@@ -40,19 +40,19 @@ from qmfn.shared import shared_folder
 
 @dataclass
 class Run:
-    """What the steps hand on; `result` is what becomes report.json."""
+    """What the steps hand on, each thing from the step on that makes it; `result` is what becomes report.json."""
 
     config: DesignConfig
     folder: Path
     final: Path
     result: dict[str, Any] = field(default_factory=dict)
-    checkpoint: Checkpoint | None = None
-    faces: np.ndarray | None = None
-    face_names: list[str] = field(default_factory=list)
-    request: Request | None = None
-    model: Any = None
-    graph: Any = None
-    simulation: csim.Simulation | None = None
+    checkpoint: Checkpoint = field(init=False)
+    request: Request = field(init=False)
+    faces: np.ndarray = field(init=False)
+    face_names: list[str] = field(init=False)
+    model: Any = field(init=False)
+    graph: Any = field(init=False)
+    simulation: csim.Simulation = field(init=False)
 
     @property
     def images(self) -> np.ndarray:

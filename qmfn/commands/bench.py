@@ -17,10 +17,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from qmfn.cli import EXIT_ERROR, add_design_arguments, command_parser, quiet_libraries, run_command
+
+Result = TypeVar("Result")
 
 STOCK_IMAGES = 4
 REPEATS = 16
@@ -132,7 +135,7 @@ def _ours(config, checkpoint, model, images: np.ndarray, folder: Path) -> dict:
 SIDES: dict[str, Callable[..., dict]] = {"stock": _stock, "ours": _ours}
 
 
-def _timed(work: Callable[[], object]) -> tuple[object, float]:
+def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
     started = time.monotonic()
     return work(), time.monotonic() - started
 

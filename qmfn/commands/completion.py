@@ -61,6 +61,6 @@ def _mark_files(parser: argparse.ArgumentParser) -> None:
 
     for action in parser._actions:
         if action.metavar in FILE_WORDS:
-            action.complete = shtab.FILE
+            action.complete = shtab.FILE  # type: ignore[attr-defined]  # shtab looks for it
         elif action.metavar in FOLDER_WORDS:
-            action.complete = shtab.DIRECTORY
+            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]

@@ -57,7 +57,8 @@ def verify(arguments: argparse.Namespace) -> int:
 
     config = load_config(arguments.config, arguments.overrides)
     threshold, about = known_threshold(config, arguments.far)
-    faces = tuple(matching.face_of(path, config.model.input_size) for path in (arguments.first, arguments.second))
+    first, second = (matching.face_of(path, config.model.input_size) for path in (arguments.first, arguments.second))
+    faces = (first, second)
     for face in faces:
         if face.remark:
             print(face.remark)
@@ -66,7 +67,7 @@ def verify(arguments: argparse.Namespace) -> int:
         similarity = cosine(*embed(stacked(faces)).astype(float))
     decision = matching.decision(similarity, threshold)
     verdict = f"similarity {similarity:.4f}"
-    if threshold:
+    if threshold and decision:
         verdict = f"{WORDS[decision]}: {verdict}, threshold {threshold.cosine:.4f} at FAR {arguments.far}"
     print(f"{verdict} ({config.name}, {arguments.engine})")
     print(about)

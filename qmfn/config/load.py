@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -57,7 +57,7 @@ MERGE_TAG = "tag:yaml.org,2002:merge"
 """The tag of YAML's `<<`, which is no key of its own."""
 
 
-def _unique_mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[str, Any]:
+def _unique_mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Hashable, Any]:
     keys = [loader.construct_object(key) for key, _ in node.value if key.tag != MERGE_TAG]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:

@@ -124,8 +124,8 @@ def _worth_shrinking(pipeline: Pipeline, depths: Mapping[str, int]) -> list[Stre
 
 
 def _shrink(
-    depths: Mapping[str, int], streams: Sequence[Stream], suffice: Callable[[Mapping[str, int]], bool]
-) -> Mapping[str, int]:
+    depths: dict[str, int], streams: Sequence[Stream], suffice: Callable[[Mapping[str, int]], bool]
+) -> dict[str, int]:
     """Depths with those of `streams` as small as they go: all to the minimum at once, else half by half."""
     if not streams:
         return depths
@@ -139,8 +139,8 @@ def _shrink(
 
 
 def _bisect(
-    depths: Mapping[str, int], stream: Stream, suffice: Callable[[Mapping[str, int]], bool]
-) -> Mapping[str, int]:
+    depths: dict[str, int], stream: Stream, suffice: Callable[[Mapping[str, int]], bool]
+) -> dict[str, int]:
     """The depth of one FIFO between what is too little and what suffices, to `_PRECISION`."""
     little, enough = _least(stream), depths[stream.name]
     while enough - little > max(1, enough // _PRECISION):

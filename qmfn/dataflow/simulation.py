@@ -112,7 +112,7 @@ class Simulator:
             beats, wanted = int(np.count_nonzero(happens)), self.pipeline.streams[name].beats
             if beats != wanted:
                 raise ValueError(f"{stage.name} moves {beats} beats of {name} per frame, but that has {wanted}")
-            mask |= happens.astype(np.uint8) << port
+            mask |= happens.astype(np.uint8) << np.uint8(port)
         mask[-1] |= 1 << _PORTS  # the frame's end counts as an event, whether or not it moves a beat
         at = np.flatnonzero(mask)
         return mask[at], np.diff(at, prepend=-1).astype(np.int32)
@@ -156,10 +156,10 @@ def find_deadlock(pipeline: Pipeline, ports: Sequence[int]) -> Deadlock | None:
             waiting[stage.name], awaited[stage.name] = f"beats of {name}", pipeline.streams[name].producer
     if not waiting:
         return None
-    circle = set(waiting)
+    circle: set[str | None] = set(waiting)
     while (smaller := {awaited[name] for name in circle if name in awaited}) != circle:
         circle = smaller  # without those that nobody in it waits for
-    blocked = {full[name] for name in circle if name in full}
+    blocked = {stream for name, stream in full.items() if name in circle}
     if not blocked:
         raise AssertionError(f"stages wait for beats that nobody writes: {waiting}")
     return Deadlock(tuple(name for name in pipeline.streams if name in blocked), waiting)

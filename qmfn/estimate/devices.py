@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from qmfn.errors import UserError
 
@@ -44,7 +45,7 @@ def devices() -> dict[str, Device]:
     """Every known device by its part name without package and speed grade."""
     numbers = ("lut", "ff", "dsp", "bram_18k", "uram", "clock_mhz")
     with resources.files(__package__).joinpath("devices.csv").open(encoding="utf-8") as table:
-        rows = [row | {key: int(row[key]) for key in numbers} for row in csv.DictReader(table)]
+        rows: list[dict[str, Any]] = [row | {key: int(row[key]) for key in numbers} for row in csv.DictReader(table)]
     return {row["part"]: Device(**row) for row in rows}
 
 

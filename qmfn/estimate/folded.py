@@ -203,7 +203,7 @@ def _report_row(stage: StageEstimate) -> dict[str, Any]:
         "layer": stage.name,
         "kind": stage.kind,
         "reuse_factor": stage.reuse_factor if stage.multipliers else 0,
-        "simd": stage.simd,
+        "simd": 0 if stage.kind == "add" else stage.simd,
         "pe": stage.pe,
         "multipliers": stage.multipliers,
         "cycles": stage.cycles,
@@ -226,11 +226,11 @@ def estimate_pipeline(
     stages = tuple(_stage_row(stage) for stage in pipeline.stages)
     layers = {stage.name: stage.layer for stage in pipeline.stages}
     fifos = tuple(
-        FifoEstimate(stream.name, layers[stream.producer], depth, stream.width, fifo_range(depth, stream.width))
+        FifoEstimate(stream.name, layers[stream.producer or ""], depth, stream.width, fifo_range(depth, stream.width))
         for stream in pipeline.inner_streams
         for depth in (depths[stream.name],)
     )
-    total = sum((row.used for row in (*stages, *fifos)), start=NOTHING)
+    total = sum([*(stage.used for stage in stages), *(fifo.used for fifo in fifos)], start=NOTHING)
     return FoldedEstimate(
         device=device,
         clock_period_ns=clock_period_ns,

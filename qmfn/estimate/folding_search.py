@@ -33,14 +33,16 @@ from scipy.sparse import coo_array
 from qmfn.config import DesignConfig
 from qmfn.config.schema import HlsLayerConfig
 from qmfn.dataflow.build import FoldedLayer, Folding, Input, build_pipeline, pe_choices, simd_choices
-from qmfn.dataflow.stages import Pipeline, Stage
+from qmfn.dataflow.stages import Memory, Multiplier, Pipeline, Stage
 from qmfn.errors import UserError
 from qmfn.estimate.devices import Device, find_device
 from qmfn.estimate.folded import (
     BUDGET,
     NOTHING,
+    FifoEstimate,
     FoldedEstimate,
     Range,
+    StageEstimate,
     assumed_depths,
     beats_range,
     burst_share,
@@ -142,7 +144,7 @@ def _most_common(foldings: Mapping[str, Folding]) -> dict[str, str]:
 
 
 def _yaml_line(name: str, folding: Folding, common: Mapping[str, str], stage: Stage) -> str:
-    settings = {"simd": folding.simd, "pe": folding.pe}
+    settings: dict[str, int | str] = {"simd": folding.simd, "pe": folding.pe}
     settings |= {key: getattr(folding, key) for key, value in common.items() if getattr(folding, key) != value}
     if folding.line_memory != "auto":
         settings["line_memory"] = folding.line_memory
@@ -156,7 +158,8 @@ def _yaml_group(settings: Mapping[str, object]) -> str:
 def _largest_user(found: FoldedEstimate, kind: str) -> str:
     """The layer that uses most of a resource, its window and streams to the next layer included."""
     used: Counter[str] = Counter()
-    for row in (*found.stages, *found.fifos):
+    rows: list[StageEstimate | FifoEstimate] = [*found.stages, *found.fifos]
+    for row in rows:
         used[row.layer] += getattr(row.used.high, kind)
     return used.most_common(1)[0][0]
 
@@ -402,8 +405,12 @@ class _Search:
 
     def _choices(self, stage: Stage, simd: int, pe: int) -> Iterator[Folding]:
         windowed = stage.kind != "global_depthwise" and stage.kernel > 1
-        lines = ("bram", "lutram", *(("uram",) if self.device.uram else ())) if windowed else ("auto",)
-        for multiplier, weights, line in product(("fabric", "dsp"), ("bram", "lutram"), lines):
+        lines: list[Memory] = ["bram", "lutram"] if windowed else ["auto"]
+        if windowed and self.device.uram:
+            lines.append("uram")
+        multipliers: tuple[Multiplier, ...] = ("fabric", "dsp")
+        weights_in: tuple[Memory, ...] = ("bram", "lutram")
+        for multiplier, weights, line in product(multipliers, weights_in, lines):
             yield Folding(simd, pe, weights, line, multiplier)
 
     def _option(self, number: int, folding: Folding, bursts: np.ndarray) -> _Option:
@@ -454,10 +461,8 @@ class _Search:
                 adds[self._owner(layer.name)].append(layer.stage)
         return adds
 
-    def _owner(self, tensor: str) -> int | None:
+    def _owner(self, tensor: str) -> int:
         """The layer whose PE are a tensor's lanes: an add has those of its first source."""
-        if tensor == self.source.name:
-            return None
         layer = self.by_name[tensor]
         return self._owner(layer.sources[0]) if layer.stage.kind == "add" else self.index[tensor]
 
@@ -470,7 +475,8 @@ class _Search:
             stage, joins = layer.stage, layer.stage.kind == "add"
             reader = self._owner(layer.name)
             lag = self._lag(*layer.sources) if joins else 0
-            producer = self._owner(layer.sources[-1])
+            last = layer.sources[-1]
+            producer = None if last == self.source.name else self._owner(last)
             edges.append(_Edge(producer, reader, joins, stage.pixels, stage.channels, stage.stream_bits, lag))
         return edges
 

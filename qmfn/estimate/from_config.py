@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from qmfn.config import DesignConfig
-from qmfn.estimate.design import Design, FifoDesign, LayerDesign
+from qmfn.estimate.design import Design, FifoDesign, Kind, LayerDesign
 from qmfn.hls.names import PROJECT_NAME
 from qmfn.hls.request import Request, plan
 from qmfn.hls.reuse import LayerHls
@@ -106,7 +106,7 @@ def _nodes(checkpoint: Checkpoint, request: Request) -> Iterator[_Node]:
             yield _Node(indices[prelu.name], prelu, layer.name)
 
 
-def _pixelwise(name: str, kind: str, size: int, channels: int, source: FixedType, result: FixedType) -> LayerDesign:
+def _pixelwise(name: str, kind: Kind, size: int, channels: int, source: FixedType, result: FixedType) -> LayerDesign:
     """A layer whose output has the shape of its input."""
     return LayerDesign(
         name=name,
@@ -136,6 +136,7 @@ def _padding(layer: LayerSpec, source: FixedType) -> LayerDesign:
 def _convolution(
     layer: LayerSpec, source: FixedType, types: LayerTypes, hls: LayerHls, kernel: np.ndarray
 ) -> LayerDesign:
+    weight, bias, accumulator, result = types.of_convolution
     in_size = layer.in_size + 2 * layer.padding
     pointwise = layer.kind == "conv" and layer.kernel == 1
     return LayerDesign(
@@ -148,25 +149,25 @@ def _convolution(
         out_width=layer.out_size,
         out_channels=layer.out_channels,
         input_bits=source.width,
-        result_bits=types.result.width,
+        result_bits=result.width,
         kernel=layer.kernel,
         stride=layer.stride,
         reuse_factor=hls.reuse_factor,
         strategy=hls.strategy.lower(),
-        weight_bits=types.weight.width,
-        bias_bits=types.bias.width,
-        accumulator_bits=types.accum.width,
+        weight_bits=weight.width,
+        bias_bits=bias.width,
+        accumulator_bits=accumulator.width,
         weights=kernel.size,
         biases=layer.out_channels,
         zero_weights=int(np.sum(kernel == 0)),
-        requantises=types.result.requantises,
+        requantises=result.requantises,
     )
 
 
 def _prelu(layer: LayerSpec, types: LayerTypes, hls: LayerHls, slope: np.ndarray) -> LayerDesign:
-    inside = _pixelwise(
-        f"{layer.name}_prelu", "prelu", layer.out_size, layer.out_channels, types.result, types.output
-    )
+    *_, result = types.of_convolution
+    assert types.slope is not None, "a PReLU has slopes"
+    inside = _pixelwise(f"{layer.name}_prelu", "prelu", layer.out_size, layer.out_channels, result, types.output)
     return replace(
         inside,
         reuse_factor=hls.prelu_reuse_factor,

@@ -73,7 +73,7 @@ class FaceStore:
             raise UserError(f"{self.source} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).")
         self._locations = dict(sorted(found.items()))
 
-    def __contains__(self, path: str) -> bool:
+    def __contains__(self, path: object) -> bool:
         return path in self._locations
 
     def paths(self) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 from qmfn.errors import UserError
 from qmfn.faces.align import detect_and_align
 from qmfn.faces.images import FaceStore, is_image_name, read_image
+from qmfn.packages import package_folder
 
 
 def comparison_faces(source: str | Path | None, count: int, size: int = 112) -> tuple[np.ndarray, list[str]]:
@@ -81,7 +82,6 @@ def _people_first(store: FaceStore) -> Iterator[str]:
 
 def _package_folder(package: str) -> Path:
     """Folder of an installed package, found without importing it. Raises UserError if it is not installed."""
-    spec = find_spec(package)
-    if spec is None:
+    if find_spec(package) is None:
         raise UserError(f"{package}, whose faces are the default, is missing: install it or give photos.")
-    return Path(spec.submodule_search_locations[0])
+    return package_folder(package)

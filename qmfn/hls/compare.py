@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +78,7 @@ def compare(
     checkpoint: Checkpoint,
     images: np.ndarray,
     folded: bool = False,
-    progress: Callable[[np.ndarray], Sequence[np.ndarray]] = lambda images: images,
+    progress: Callable[[np.ndarray], Iterable[np.ndarray]] = iter,
 ) -> Comparison:
     """Run every image through both and compare all tensors.
 

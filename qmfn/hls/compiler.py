@@ -14,14 +14,14 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable
-from importlib.util import find_spec
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
 from qmfn.errors import UserError
 from qmfn.files import folder_aside
 from qmfn.hls.names import PROJECT_NAME, WEIGHTS_VARIABLE
+from qmfn.packages import package_folder
 
 Types = Literal["fast", "reference"]
 
@@ -137,8 +137,7 @@ def _is_gcc(compiler: list[str]) -> bool:
 
 
 def _type_folders() -> list[Path]:
-    hls4ml = Path(find_spec("hls4ml").origin).parent
-    return [CSIM_TYPES, hls4ml / "templates" / "quartus" / "ac_types"]
+    return [CSIM_TYPES, package_folder("hls4ml") / "templates" / "quartus" / "ac_types"]
 
 
 def _is_sound(entry: Path) -> bool:
@@ -185,24 +184,34 @@ def run_compilers(commands: Iterable[list[str]]) -> None:
     Raises:
         UserError: one fails; the sentence carries its first error.
     """
-    processes = []
+    processes: list[tuple[str, subprocess.Popen[str]]] = []
     try:
         for command in commands:
-            # A session of its own: the compiler's own children end with it.
-            processes.append(
-                subprocess.Popen(
+            with _interrupts_held_back():  # or one that comes right now would leave a process that nobody knows
+                # A session of its own: the compiler's own children end with it.
+                process = subprocess.Popen(
                     command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
                 )
-            )
-        for process in processes:
+                processes.append((command[0], process))
+        for compiler, process in processes:
             output, _ = process.communicate()
             if process.returncode:
-                raise UserError(f"{process.args[0]}: can't compile the HLS project: {_first_error(output)}")
+                raise UserError(f"{compiler}: can't compile the HLS project: {_first_error(output)}")
     finally:
-        for process in processes:
+        for _, process in processes:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C and SIGTERM come behind this. What is started inside never sees them: it is ended with SIGKILL."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _first_error(output: str) -> str:

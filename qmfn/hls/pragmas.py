@@ -21,9 +21,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 Tool = Literal["Vitis", "Vivado"]
+
+Form = Literal["key", "word", "either"]
 
 MACROS: dict[Tool, frozenset[str]] = {
     "Vitis": frozenset({"__SYNTHESIS__", "__VITIS_HLS__"}),
@@ -40,7 +42,7 @@ class Option:
     """A row of the table. `condition` is (option, its values) of `with option=value|value`, else empty."""
 
     name: str
-    form: Literal["key", "word", "either"]
+    form: Form
     values: tuple[str, ...]
     required: bool
     condition: tuple[str, tuple[str, ...]] | None
@@ -64,8 +66,8 @@ def directives(tool: Tool) -> Mapping[str, tuple[Option, ...]]:
                 condition = (other, tuple(values.split("|")))
             found.setdefault(row["directive"], []).append(
                 Option(
-                    row["option"], row["form"], tuple(row["values"].split("|")), row["required"] == "yes", condition,
-                    row["source"],
+                    row["option"], cast(Form, row["form"]), tuple(row["values"].split("|")), row["required"] == "yes",
+                    condition, row["source"],
                 )
             )  # fmt: skip
     return {directive: tuple(options) for directive, options in found.items()}
@@ -130,7 +132,7 @@ def _parse(text: str, line: int, position: int) -> _Pragma:
     tokens = re.sub(r"\s*([=*+/%<?&|,-])\s*|\s+([>)])|(\()\s+", r"\1\2\3", text.strip()).split()
     if not tokens:
         return _Pragma(line, position, problem="#pragma HLS: names no directive.")
-    pairs = tuple(tuple(token.split("=", 1)) for token in tokens[1:] if "=" in token)
+    pairs = tuple((name, value) for name, found, value in (token.partition("=") for token in tokens[1:]) if found)
     words = tuple(token for token in tokens[1:] if "=" not in token)
     return _Pragma(line, position, tokens[0].upper(), pairs, words)
 
@@ -185,7 +187,7 @@ def _check_value(said: str, option: Option, value: str, scope: _Scope | None) ->
         names = scope.parameters if option.values[0] == "<port>" else scope.parameters | scope.variables
         kind = "parameter of" if option.values[0] == "<port>" else "variable or parameter in"
         for one in value.split(","):
-            base, _, member = re.match(r"(\w*)(::)?(\w*)", one).groups()
+            base, member = re.findall(r"^(\w*)(?:::)?(\w*)", one)[0]
             # CONFIG::table is declared in a template parameter, which has to be one of this function.
             known = scope.types if member else names | {"return"}
             if base not in known:
@@ -233,7 +235,7 @@ def active_source(source: str, defined: Collection[str]) -> str:
             stack.pop()
         elif active:
             if word == "define":
-                macros.add(re.match(r"\w*", rest)[0])
+                macros.add(re.findall(r"^\w*", rest)[0])
             elif word == "undef":
                 macros.discard(rest.strip())
             kept.append(line)
@@ -329,7 +331,7 @@ def _scope(headers: list[str], texts: list[str]) -> _Scope | None:
     open_at = _parameters_at(header)
     # Template parameters of the function and of a class around it.
     return _Scope(
-        re.search(r"(\w*)\s*$", header[:open_at])[1],
+        re.findall(r"(\w*)\s*$", header[:open_at])[0],
         _parameter_names(header[open_at + 1 : _closing(header, open_at)]),
         {name for text in headers[: inside + 1] for name in _template_names(text)},
         {

@@ -7,10 +7,10 @@ changes values between its Python objects and the files.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from qmfn.dataflow.build import build_pipeline
+from qmfn.dataflow.build import Folding, build_pipeline
 from qmfn.dataflow.stages import Stage
 from qmfn.errors import UserError
 from qmfn.hls.convert import ModelGraph
@@ -35,12 +35,14 @@ def check_project(graph: ModelGraph, checkpoint: Checkpoint, request: Request, f
     if request.foldings is None:
         _check_layers(graph, checkpoint.layers, request, folder)
     else:
-        _check_stages(checkpoint, request, folder)
+        _check_stages(checkpoint, request, request.foldings, folder)
 
 
-def _check_stages(checkpoint: Checkpoint, request: Request, folder: Path) -> None:
+def _check_stages(
+    checkpoint: Checkpoint, request: Request, foldings: Mapping[str, Folding], folder: Path
+) -> None:
     """Every stage of the folded design, its work and its widths, as config and checkpoint alone say they must be."""
-    pipeline = build_pipeline(design_input(checkpoint), folded_layers(checkpoint, request.types), request.foldings)
+    pipeline = build_pipeline(design_input(checkpoint), folded_layers(checkpoint, request.types), foldings)
     generated = read_stages((folder / "firmware" / "parameters.h").read_text())
     names = [stage.name for stage in pipeline.stages]
     if names != list(generated):
@@ -61,7 +63,7 @@ def read_stages(parameters: str) -> dict[str, dict[str, str]]:
     return stages
 
 
-def _asked_of(stage: Stage) -> dict[str, object]:
+def _asked_of(stage: Stage) -> dict[str, str]:
     """What the C++ of a stage must say."""
     if stage.kind == "add":
         return {"pe": str(stage.pe), "iterations": str(stage.iterations)}

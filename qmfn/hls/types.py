@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -66,6 +67,13 @@ class LayerTypes:
     slope: FixedType | None = None
     offset: FixedType | None = None
 
+    @property
+    def of_convolution(self) -> tuple[FixedType, FixedType, FixedType, FixedType]:
+        """(weight, bias, accum, result) of what is no add."""
+        found = self.weight, self.bias, self.accum, self.result
+        assert None not in found, "an add has no such types"
+        return cast("tuple[FixedType, FixedType, FixedType, FixedType]", found)
+
 
 def activation_type(form: Format) -> FixedType:
     """The type whose assignment requantises exactly like the Keras quantiser."""
@@ -94,16 +102,17 @@ def type_of_range(smallest: float, largest: float, exponent: int) -> FixedType:
     return FixedType(width, width + exponent)
 
 
-def sum_type(layer: LayerSpec, form: LayerFormat, integers: dict[str, np.ndarray]) -> FixedType:
+def sum_type(layer: LayerSpec, form: LayerFormat, integers: Mapping[str, np.ndarray]) -> FixedType:
     """Type of a convolution's sums: weights times any possible input, plus bias.
 
     Per output channel the largest sum takes for each weight the input that makes its product largest; zero padding
     replaces inputs by zero, which the input range contains.
     """
     low, high = integer_range(form.input.bits)
+    weights, biases = form.of_convolution
     kernel = integers["kernel"].reshape(-1, layer.out_channels)
-    product_exponents = np.asarray(form.weight.exponents) + form.input.exponent
-    bias = integers["bias"] * 2 ** (np.asarray(form.bias.exponents) - product_exponents)
+    product_exponents = np.asarray(weights.exponents) + form.input.exponent
+    bias = integers["bias"] * 2 ** (np.asarray(biases.exponents) - product_exponents)
     largest = np.maximum(kernel * low, kernel * high).sum(axis=0) + bias
     smallest = np.minimum(kernel * low, kernel * high).sum(axis=0) + bias
     _check_float32_holds(layer, kernel, max(-low, high), bias)
@@ -173,7 +182,9 @@ def _asked_type(layer: LayerSpec, name: str, setting: Setting, needed: Mapping[s
     asked = f"{setting.key} = {setting.value}"
     if name not in needed:
         raise UserError(f"{asked}: {layer.name} has no such type; it has {', '.join(needed)}.")
-    _, width, integer = PRECISION.match(setting.value).groups()
+    matched = PRECISION.match(setting.value)
+    assert matched is not None, "the schema takes nothing else"
+    _, width, integer = matched.groups()
     fixed = FixedType(int(width), int(integer))
     if needed[name].requantises:
         raise UserError(f"{asked}: the output of {layer.name} has the type that activation_bits and checkpoint set.")

@@ -74,19 +74,22 @@ def _float_layer(x: tf.Tensor, layer: LayerSpec, has_offset: bool) -> tf.Tensor:
 
 def _quantised_layer(x: tf.Tensor, layer: LayerSpec, form: LayerFormat) -> tf.Tensor:
     if layer.kind == "conv":
-        kernel = fixed_point(form.weight.bits, list(form.weight.exponents), form.weight.mid_rise)
-        bias = fixed_point(form.bias.bits, list(form.bias.exponents))
+        weights, biases = form.of_convolution
+        kernel = fixed_point(weights.bits, list(weights.exponents), weights.mid_rise)
+        bias = fixed_point(biases.bits, list(biases.exponents))
         x = QConv2D(
             layer.out_channels, layer.kernel, layer.stride,
             kernel_quantizer=kernel, bias_quantizer=bias, name=layer.name,
         )(x)  # fmt: skip
     elif layer.kind == "depthwise":
-        kernel = fixed_point(form.weight.bits, [[n] for n in form.weight.exponents], form.weight.mid_rise)
-        bias = fixed_point(form.bias.bits, list(form.bias.exponents))
+        weights, biases = form.of_convolution
+        kernel = fixed_point(weights.bits, [[n] for n in weights.exponents], weights.mid_rise)
+        bias = fixed_point(biases.bits, list(biases.exponents))
         x = QDepthwiseConv2D(
             layer.kernel, layer.stride, depthwise_quantizer=kernel, bias_quantizer=bias, name=layer.name
         )(x)
     if layer.prelu:
+        assert form.slope is not None, "a PReLU has slopes"
         offset = _quantiser(form.offset) if form.offset else None
         return QPReLU(_quantiser(form.slope), _quantiser(form.activation), offset, name=f"{layer.name}_prelu")(x)
     return QActivation(_quantiser(form.activation), name=f"{layer.name}_quant")(x)

@@ -87,20 +87,23 @@ def quantise(
 
 
 def _bits(name: str, form: LayerFormat) -> int:
-    return {"kernel": form.weight, "bias": form.bias, "slope": form.slope, "offset": form.offset}[name].bits
+    found = {"kernel": form.weight, "bias": form.bias, "slope": form.slope, "offset": form.offset}[name]
+    assert found is not None, f"the layer has no {name}"
+    return found.bits
 
 
 def _mid_rise(name: str, form: LayerFormat) -> bool:
-    return name == "kernel" and form.weight.mid_rise
+    return name == "kernel" and form.of_convolution[0].mid_rise
 
 
 def _exponents(name: str, layer: LayerSpec, form: LayerFormat) -> np.ndarray:
     """Exponents of a parameter, in a shape that broadcasts against it."""
     if name in ("slope", "offset"):
         return np.asarray(getattr(form, name).exponent)
+    weight, bias = form.of_convolution
     if name == "bias":
-        return np.asarray(form.bias.exponents)
-    exponents = np.asarray(form.weight.exponents)
+        return np.asarray(bias.exponents)
+    exponents = np.asarray(weight.exponents)
     return exponents[:, None] if layer.kind == "depthwise" else exponents
 
 
@@ -198,7 +201,7 @@ class _LayerHeader(Strict):
 
 
 class _Header(Strict):
-    version: Literal[VERSION]
+    version: Literal[VERSION]  # type: ignore[valid-type]  # a constant, for pydantic
     model: ModelConfig
     layers: dict[str, _LayerHeader]
     origin: dict[str, Any]
@@ -247,7 +250,9 @@ def _check_ranges(path: Path, checkpoint: Checkpoint) -> None:
                 raise UserError(
                     f"{path}: {layer.name}/{name} must be in {low}..{high}, found {integers.min()}..{integers.max()}."
                 )
-        if layer.kind != "add" and form.weight.mid_rise and not np.all(checkpoint.integers[layer.name]["kernel"] % 2):
+        if layer.kind == "add":
+            continue
+        if _mid_rise("kernel", form) and not np.all(checkpoint.integers[layer.name]["kernel"] % 2):
             raise UserError(f"{path}: {layer.name}/kernel must be odd integers, as it is mid-rise.")
 
 

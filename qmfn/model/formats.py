@@ -74,6 +74,12 @@ class LayerFormat:
     def requantises_input(self) -> bool:
         return self.input != self.source
 
+    @property
+    def of_convolution(self) -> tuple[ChannelFormat, ChannelFormat]:
+        """(weight, bias) of what is no add."""
+        assert self.weight is not None and self.bias is not None, "an add has no parameters"
+        return self.weight, self.bias
+
 
 @dataclass(frozen=True)
 class LayerWidths:
@@ -187,6 +193,12 @@ class LayerExponents:
     slope: int | None = None
     input: int | None = None
 
+    @property
+    def of_convolution(self) -> tuple[tuple[int, ...], int]:
+        """(weight, bias) of what is no add."""
+        assert self.weight is not None and self.bias is not None, "an add has no parameters"
+        return self.weight, self.bias
+
 
 def layer_formats(
     layers: Sequence[LayerSpec], widths: Mapping[str, LayerWidths], exponents: Mapping[str, LayerExponents]
@@ -201,14 +213,18 @@ def layer_formats(
         if layer.kind == "add":
             formats[layer.name] = LayerFormat(source, source, outputs[layer.name])
             continue
-        multiplied = source if width.input_bits is None else Format(width.input_bits, exponent.input)
+        weight, bias = exponent.of_convolution
+        multiplied = source
+        if width.input_bits is not None:
+            assert exponent.input is not None, "what is requantised has an exponent"
+            multiplied = Format(width.input_bits, exponent.input)
         formats[layer.name] = LayerFormat(
             source=source,
             input=multiplied,
             activation=outputs[layer.name],
-            weight=ChannelFormat(width.weight_bits, exponent.weight, width.mid_rise),
-            bias=ChannelFormat(width.bias_bits, bias_exponents(exponent.bias, exponent.weight, multiplied.exponent)),
-            slope=Format(width.slope_bits, exponent.slope) if layer.prelu else None,
+            weight=ChannelFormat(width.weight_bits, weight, width.mid_rise),
+            bias=ChannelFormat(width.bias_bits, bias_exponents(bias, weight, multiplied.exponent)),
+            slope=None if exponent.slope is None else Format(width.slope_bits, exponent.slope),
             offset=None if width.offset_bits is None else Format(width.offset_bits, exponent.activation),
         )
     return formats

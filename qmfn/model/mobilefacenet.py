@@ -26,7 +26,7 @@ INPUT = "pixels"
 class LayerSpec:
     """One row of the network: a convolution with its bias and, where `prelu`, its activation; or a residual add.
 
-    Sizes are pixels along one side; `source` and `shortcut` name the layers whose outputs come in.
+    Sizes are pixels along one side; `source` and, at an add, `shortcut` name the layers whose outputs come in.
     """
 
     name: str
@@ -40,7 +40,7 @@ class LayerSpec:
     stride: int = 1
     padding: int = 0
     prelu: bool = False
-    shortcut: str | None = None
+    shortcut: str = ""
 
     @property
     def terms(self) -> int:

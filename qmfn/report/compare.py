@@ -127,8 +127,9 @@ def _usage(estimate: dict) -> dict[str, Usage]:
     """After synthesis: the one stage that stock and folded designs both have an estimate of."""
     after, available = estimate["post_synthesis"], estimate["available"]
     return {
-        kind: Usage(after["expected"][kind], *after["band"][kind], after["band"][kind][1] / max(1, available[kind]))
+        kind: Usage(after["expected"][kind], low, high, high / max(1, available[kind]))
         for kind in RESOURCES
+        for low, high in (after["band"][kind],)
     }
 
 
@@ -165,7 +166,7 @@ def _cells(design: Compared) -> list[str]:
         _text(design.footprint_share, "{:.2%}"),
         _text(design.accuracy, "{:.2%}"),
         _text(design.frames_per_second, "{:,.1f}"),
-        *(_text(design.resources and design.resources[kind].expected, "{:,}") for kind in RESOURCES),
+        *(_text(design.resources[kind].expected if design.resources else None, "{:,}") for kind in RESOURCES),
         YES_NO[design.fits],
     ]
 
@@ -262,7 +263,7 @@ def _page_cells(design: Compared) -> list:
         cell(design.weight_width, "{:.2f}"),
         Cell(bits(design.footprint_bits), design.footprint_bits) if design.footprint_bits else Cell("–", -1),
         percent(design.footprint_share),
-        *(_usage_cell(design.resources and design.resources[kind]) for kind in RESOURCES),
+        *(_usage_cell(design.resources[kind] if design.resources else None) for kind in RESOURCES),
     ]
 
 

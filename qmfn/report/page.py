@@ -179,7 +179,7 @@ def _exactness(comparison: dict | None, evaluation: dict | None, vendor: dict | 
         problems.append(f"co-simulation: {cosimulation.get('status')}")
     if problems:
         return Tile(label, "Differs", problems, "bad")
-    if not values:
+    if not comparison or not values:
         return Tile(label, "Not compared", ["no value of the C-simulation was looked at"], "open")
     notes = [f"{_count(comparison['images'], 'face')}, {values:,} values", f"of {len(tensors)} tensors, all equal"]
     return Tile(label, "Bit-exact", notes, "good")
@@ -498,7 +498,7 @@ def _evaluation(evaluation: dict) -> dict[str, Any]:
         ("area under ROC", f"{evaluation['auc']:.5f}" if "auc" in evaluation else None),
         *((f"TAR at FAR {100 * float(far):g}{NBSP}%", _share(tar, 2)) for far, tar in rates.items()),
         ("cosine to float", f"{evaluation['cosine_to_float']:.4f}" if "cosine_to_float" in evaluation else None),
-        ("engine", engine.get(evaluation.get("engine"), evaluation.get("engine"))),
+        ("engine", engine.get(evaluation.get("engine", ""), evaluation.get("engine"))),
         ("data", f"{evaluation['pairs']:,} pairs of {evaluation.get('images', 0):,} pictures"),
     ]
     curves = evaluation.get("curves")

@@ -41,6 +41,9 @@ PIXELS_PER_INCH = 72
 WIDE, NARROW, SQUARE = 1040, 350, 420
 """Widths: over a whole desktop page, of a phone, half a page (a desktop widens that a little, a phone shrinks it)."""
 
+BOLD_LETTER = 7
+"""Pixels, with room to spare, of a bold letter of 11 points."""
+
 LARGEST_ZOOM = 1.25
 
 TIP = "tip-"
@@ -77,7 +80,7 @@ def pipeline_figure(bars: Sequence[Bar], bottleneck: str, width: int) -> Figure:
     if slowest is not None:
         _point_at(axes, bars, slowest)
     axes.set_ylabel("cycles per frame")
-    return axes.figure
+    return _figure_of(axes)
 
 
 def footprint_figure(bars: Sequence[Bar], width: int) -> Figure:
@@ -85,7 +88,7 @@ def footprint_figure(bars: Sequence[Bar], width: int) -> Figure:
     axes = _chart(width, 230 if width > NARROW else 200)
     _columns(axes, bars)
     axes.set_ylabel("bits")
-    return axes.figure
+    return _figure_of(axes)
 
 
 def _columns(axes: Axes, bars: Sequence[Bar], highlighted: str | None = None) -> None:
@@ -114,7 +117,7 @@ def _group_ticks(axes: Axes, bars: Sequence[Bar]) -> None:
     for _, first, last in runs[1::2]:
         axes.axvspan(first - 0.5, last + 0.5, color=COLOURS["wash"], linewidth=0, zorder=-2)
     ticks, labels, free_from = [], [], -np.inf
-    pixels = axes.figure.get_figwidth() * PIXELS_PER_INCH - 60
+    pixels = _plot_pixels(axes)
     for group, first, last in runs:
         middle = (first + last) / 2
         half = (len(group) * 6.2 + 6) / 2 * len(bars) / pixels
@@ -126,13 +129,25 @@ def _group_ticks(axes: Axes, bars: Sequence[Bar]) -> None:
 
 
 def _point_at(axes: Axes, bars: Sequence[Bar], index: int) -> None:
-    """Name and height over a bar, on the side that has room."""
-    right = index > 0.6 * len(bars)
+    """Name and height over a bar, moved to the left as far as the right edge asks."""
+    text = f"{bars[index].name} · {bars[index].height:,.0f} cycles"
+    pixels = _plot_pixels(axes)
+    room = pixels * (1 - (index + 0.7) / len(bars))
+    moved = min(-6, room - BOLD_LETTER * len(text))
     axes.annotate(
-        f"{bars[index].name} · {bars[index].height:,.0f} cycles", (index, bars[index].height),
-        xytext=(6 if right else -6, 6), textcoords="offset points", ha="right" if right else "left", va="bottom",
+        text, (index, bars[index].height), xytext=(moved, 6), textcoords="offset points", ha="left", va="bottom",
         color=COLOURS["warn"], fontweight="bold", fontsize=11,
     )  # fmt: skip
+
+
+def _figure_of(axes: Axes) -> Figure:
+    assert isinstance(axes.figure, Figure), "charts have a figure of their own"
+    return axes.figure
+
+
+def _plot_pixels(axes: Axes) -> float:
+    """Width of a chart without its vertical axis."""
+    return _figure_of(axes).get_figwidth() * PIXELS_PER_INCH - 60
 
 
 def roc_figure(roc: dict, smallest_far: float) -> Figure:
@@ -147,7 +162,7 @@ def roc_figure(roc: dict, smallest_far: float) -> Figure:
     axes.yaxis.set_major_formatter(_percent)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_minor_locator(NullLocator())
-    return axes.figure
+    return _figure_of(axes)
 
 
 def scores_figure(scores: dict, threshold: float | None) -> Figure:
@@ -166,7 +181,7 @@ def scores_figure(scores: dict, threshold: float | None) -> Figure:
             va="top", color=COLOURS["ink"], fontsize=11,
         )  # fmt: skip
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    return axes.figure
+    return _figure_of(axes)
 
 
 @dataclass(frozen=True)
@@ -277,7 +292,7 @@ def save(figure: Figure, path: Path) -> None:
     Raises:
         UserError: the picture can't be written.
     """
-    figure.get_layout_engine().set(w_pad=0.14, h_pad=0.14)
+    figure.set_layout_engine("constrained", w_pad=0.14, h_pad=0.14)
     try:
         with file_aside(path) as aside:
             figure.savefig(aside, format=path.suffix.lstrip(".").lower() or "png", dpi=160)
@@ -341,7 +356,7 @@ def _axes(width: int, height: int, colours: Mapping[str, str], panels: int) -> t
     return figure, list(every)
 
 
-def _short_number(value: float, _position: int = 0) -> str:
+def _short_number(value: float, _position: float = 0) -> str:
     """1200 -> 1.2k, 3400000 -> 3.4M."""
     for size, suffix in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
@@ -349,5 +364,5 @@ def _short_number(value: float, _position: int = 0) -> str:
     return f"{value:g}"
 
 
-def _percent(value: float, _position: int = 0) -> str:
+def _percent(value: float, _position: float = 0) -> str:
     return f"{100 * value:.4g} %"

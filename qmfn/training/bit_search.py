@@ -30,7 +30,7 @@ from qmfn.model.mobilefacenet import LayerSpec, architecture, normalise
 from qmfn.model.parameters import import_float_weights
 from qmfn.shared import shared_file
 from qmfn.training.data import load_training_faces
-from qmfn.training.sensitivity import Kind, Sensitivity, measure
+from qmfn.training.sensitivity import KINDS, Kind, Sensitivity, measure
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class BitSearch:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(9, 12), layout="constrained")
-        for axes, kind in zip(figure.subplots(1, 2), ("weight", "activation"), strict=True):
+        for axes, kind in zip(figure.subplots(1, 2), KINDS, strict=True):
             table = _by_layer(self.sensitivities, kind)
             widths = sorted({bits for distances in table.values() for bits in distances})
             values = np.array([[distances[bits] for bits in widths] for distances in table.values()])

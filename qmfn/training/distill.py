@@ -179,7 +179,7 @@ def _run(
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == settings.steps:
             auc, cosine = held_out_scores(student, faces, held_out_targets)
             seconds = time.monotonic() - started
-            values = (step + 1, np.mean(losses[-SAVE_EVERY:]), rate, auc, cosine, seconds)
+            values = (step + 1, float(np.mean(losses[-SAVE_EVERY:])), rate, auc, cosine, seconds)
             log.append(dict(zip(LOG_FIELDS, values, strict=True)))
             _write_log(folder, log)
             manager.save()

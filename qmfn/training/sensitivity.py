@@ -25,6 +25,8 @@ from qmfn.training.student import Student
 
 Kind = Literal["weight", "activation"]
 
+KINDS: tuple[Kind, ...] = ("weight", "activation")
+
 
 @dataclass(frozen=True)
 class Sensitivity:
@@ -56,7 +58,7 @@ def measure(
     network = _Probe(layers, parameters)
     wanted = network.embed(images)
     found = []
-    trials = [(layer, kind, width) for layer in layers for kind in ("weight", "activation") for width in bits]
+    trials = [(layer, kind, width) for layer in layers for kind in KINDS for width in bits]
     for layer, kind, width in tqdm(trials, desc="sensitivity", unit="trial", leave=False, disable=None):
         if kind == "weight" and layer.kind != "add" and (width > 1 or widths[layer.name].mid_rise):
             trial = dataclasses.replace(widths[layer.name], weight_bits=width)
@@ -91,7 +93,7 @@ class _Probe(Student):
         return _while_assigned(self.trained[layer]["kernel"], kernel, run)
 
     def with_activation(self, layer: str, bits: int, exponent: int, run: Callable[[], np.ndarray]) -> np.ndarray:
-        return _while_assigned(self.rounding[layer], np.float32([2.0**exponent, *integer_range(bits)]), run)
+        return _while_assigned(self.rounding[layer], np.array([2.0**exponent, *integer_range(bits)], np.float32), run)
 
 
 def _while_assigned(variable: tf.Variable, value: np.ndarray, run: Callable[[], np.ndarray]) -> np.ndarray:

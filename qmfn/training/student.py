@@ -78,7 +78,7 @@ class Student(tf.Module):
         return found
 
     def _step(self, layer: str, name: str) -> np.ndarray:
-        return self.steps.get(layer, {}).get(name, np.float32(1))
+        return self.steps.get(layer, {}).get(name, np.ones((), np.float32))
 
     def _without_offsets(self, layer: LayerSpec, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """A layer's parameters as they would be if there were no offsets."""
@@ -103,15 +103,15 @@ class Student(tf.Module):
         kernel = self.trained[layer.name]["kernel"] * self._step(layer.name, "kernel")
         if not self.formats:
             return kernel
-        form = self.formats[layer.name].weight
-        return fixed_point(form.bits, _by_output(np.array(form.exponents), layer), form.mid_rise)(kernel)
+        form, _ = self.formats[layer.name].of_convolution
+        return fixed_point(form.bits, _by_output(np.array(form.exponents), layer).tolist(), form.mid_rise)(kernel)
 
     def _bias(self, layer: LayerSpec, bias: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """The bias that makes the sums of an input with its offset what the hardware's are without."""
         if not self.formats:
             return bias
-        form = self.formats[layer.name].bias
-        rounded = fixed_point(form.bits, form.exponents)
+        _, form = self.formats[layer.name].of_convolution
+        rounded = fixed_point(form.bits, list(form.exponents))
         if layer.source not in self.offsets:
             return rounded(bias)
         response = tf.stop_gradient(self._offset_response(layer, kernel))
@@ -126,7 +126,7 @@ class Student(tf.Module):
             x = requantise(x, form.input)
         values, kernel = self._values(layer), self._kernel(layer)
         bias, slope = self._bias(layer, values["bias"], kernel), values.get("slope")
-        if slope is not None and form:
+        if slope is not None and form and form.slope:
             slope = fixed_point(form.slope.bits, form.slope.exponent)(slope)
         offset = self.offsets.get(layer.name) if form else None
         return bias_prelu_requantise(convolve(x, kernel, layer), bias, slope, activation, offset)
@@ -148,7 +148,7 @@ def _steps_by_layer(
         form = formats[layer.name]
         if form.weight:
             steps[layer.name] = {
-                "kernel": _by_output(np.exp2(np.float32(form.weight.exponents)), layer),
+                "kernel": _by_output(np.exp2(np.array(form.weight.exponents, np.float32)), layer),
                 "bias": np.exp2(np.float32(form.activation.exponent)),
             }
         if form.slope:

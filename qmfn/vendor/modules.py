@@ -6,9 +6,12 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from qmfn.vendor.figures import Clock, Cycles, Resources, nanoseconds, resources, whole
 from qmfn.vendor.text_tables import Rows, named_tables, records
+
+Figures = TypeVar("Figures", Clock, Cycles)
 
 TIMING, LATENCY, USE = "Timing", "Latency", "Utilization Estimates"
 INSTANCES = "Instance"
@@ -179,7 +182,7 @@ def merged(first: Module, second: Module) -> Module:
     )
 
 
-def _filled(first: Clock | Cycles, second: Clock | Cycles) -> Clock | Cycles:
+def _filled(first: Figures, second: Figures) -> Figures:
     """Figures of `first`, and of `second` where `first` has none."""
     missing = {name: value for name, value in vars(second).items() if getattr(first, name) is None}
     return replace(first, **missing)

@@ -153,7 +153,7 @@ def _estimate(project: Path) -> dict:
 
 def _containers(run: VendorRun) -> Iterator[Module]:
     """The top module and the dataflow regions in it that aren't layers, such as the design inside an accelerator."""
-    waiting = [run.top]
+    waiting = [run.top] if run.top else []
     while waiting:
         module = waiting.pop()
         yield module
@@ -300,6 +300,6 @@ def _less(total: Figures | None, rows: list[Row], stage: str) -> Figures | None:
         return None
     parts = [figures for row in rows if (figures := row.figures.get(stage))]
     return {
-        kind: None if total.get(kind) is None else total[kind] - sum(part.get(kind) or 0 for part in parts)
+        kind: None if (whole := total.get(kind)) is None else whole - sum(part.get(kind) or 0 for part in parts)
         for kind in KINDS
     }

@@ -150,6 +150,7 @@ def _run(command: list[str], folder: Path, say: Callable[[str], None]) -> int:
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         encoding="utf-8", errors="replace", start_new_session=True,
     )  # fmt: skip
+    assert process.stdout is not None, "it is a pipe"
     try:
         with (folder / LOG).open("w", encoding="utf-8") as log:
             for line in process.stdout:

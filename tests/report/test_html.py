@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.browser import answer, needs_chromium, screenshot
 from PIL import Image
 
 from qmfn.errors import UserError
@@ -19,8 +18,6 @@ from qmfn.report.page import bits, layer_group
 from qmfn.report.pictures import COLOURS, ROC_POINTS, verification_curves
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
 SHARES = ("lut", "ff", "dsp", "bram_18k", "uram")
 WIDTHS = {"desktop": (1280, 3200), "phone": (390, 4200)}
 
@@ -231,24 +228,12 @@ def test_bits_have_a_prefix(number, words):
     assert bits(number).replace("\u00a0", " ") == words
 
 
-def browse(page: Path, folder: Path, width: int, height: int, *options: str) -> subprocess.CompletedProcess:
-    """Open a page in headless Chromium; fails if it writes to the console, where errors go."""
-    command = [
-        CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
-        f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}", *options, page.as_uri(),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert "CONSOLE" not in done.stderr, done.stderr
-    return done
-
-
 @needs_chromium
 @pytest.mark.parametrize("device", WIDTHS)
 @pytest.mark.parametrize(("theme", "number"), [("light", 1), ("dark", 0)])
 def test_the_page_opens_in_a_browser(everything, tmp_path, device, theme, number):
     shot = tmp_path / f"{theme}-{device}.png"
-    setting = f"--blink-settings=preferredColorScheme={number}"
-    browse(everything, tmp_path, *WIDTHS[device], setting, f"--screenshot={shot}")
+    screenshot(everything, shot, *WIDTHS[device], f"--blink-settings=preferredColorScheme={number}")
     pixels = np.asarray(Image.open(shot).convert("L"), dtype=int)
     assert pixels.shape == WIDTHS[device][::-1]
     background = np.median(pixels)
@@ -258,15 +243,13 @@ def test_the_page_opens_in_a_browser(everything, tmp_path, device, theme, number
 
 @needs_chromium
 def test_nothing_is_wider_than_a_phone_and_a_click_sorts(everything, tmp_path):
-    script = """
+    script = """(() => {
     const headings = [...document.querySelectorAll("#layers thead button")];
     const first = () => document.querySelector("#layers tbody th").textContent;
     headings.find((button) => button.textContent === "cycles").click();
     const most = first();
     headings.find((button) => button.textContent === "cycles").click();
-    document.title = [document.documentElement.scrollWidth <= innerWidth, most, first()].join(" ");
-    """
-    probe = tmp_path / "probe.html"
-    probe.write_text(everything.read_text().replace("</body>", f"<script>{script}</script></body>"))
-    dom = browse(probe, tmp_path, *WIDTHS["phone"], "--dump-dom").stdout
-    assert "<title>true bottleneck1_expand conv1_prelu</title>" in dom
+    return [document.documentElement.scrollWidth, most, first()].join(" ");
+    })()"""
+    width = WIDTHS["phone"][0]
+    assert answer(everything, tmp_path, width, script) == f"{width} bottleneck1_expand conv1_prelu"

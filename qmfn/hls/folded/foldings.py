@@ -69,11 +69,11 @@ def folding(stage: Stage, reuse_factor: int | None, given: Mapping[str, Any], wh
     for field, allowed in CHOICES.items():
         if given.get(field, allowed[0]) not in allowed:
             raise UserError(f"{where[field]} = {given[field]}: must be one of {', '.join(allowed)}.")
-    for field, allowed in (("simd", simd_choices(stage)), ("pe", pe_choices(stage))):
-        if given.get(field, 1) not in allowed:
+    for field, divisors in (("simd", simd_choices(stage)), ("pe", pe_choices(stage))):
+        if given.get(field, 1) not in divisors:
             raise UserError(
                 f"{where[field]} = {given[field]}: does not divide the work of {stage.name}; "
-                f"valid: {', '.join(map(str, allowed))}."
+                f"valid: {', '.join(map(str, divisors))}."
             )
     rest = {field: given[field] for field in CHOICES if field in given}
     if "simd" in given or "pe" in given:

@@ -12,7 +12,7 @@ import numpy as np
 
 from qmfn.config import DesignConfig, HlsConfig, Setting, settings_by_layer
 from qmfn.dataflow.build import FoldedLayer, Folding, Input, build_pipeline
-from qmfn.dataflow.stages import Pipeline, Stage
+from qmfn.dataflow.stages import Kind, Pipeline, Stage
 from qmfn.errors import UserError
 from qmfn.hls.folded.foldings import folding
 from qmfn.hls.folded.numbers import layer_numbers, with_numbers, with_prelu
@@ -77,10 +77,10 @@ def _stage(layer: LayerSpec, types: LayerTypes, arrives: FixedType, parameters: 
     return with_numbers(stage, numbers)
 
 
-def _kind(layer: LayerSpec) -> str:
+def _kind(layer: LayerSpec) -> Kind:
     if layer.kind == "depthwise":
         return "global_depthwise" if layer.kernel == layer.in_size and layer.out_size == 1 else "depthwise"
-    return "matvec" if layer.kind == "conv" else layer.kind
+    return "matvec" if layer.kind == "conv" else "add"
 
 
 def foldings_by_layer(config: HlsConfig, layers: Sequence[FoldedLayer], file: str) -> dict[str, Folding]:

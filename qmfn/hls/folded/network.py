@@ -15,7 +15,7 @@ from hls4ml.model.layers import Activation, Conv2D, DepthwiseConv2D, Input, Laye
 from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType, RoundingMode, SaturationMode
 
 from qmfn.dataflow.build import FoldedLayer
-from qmfn.dataflow.stages import Stage
+from qmfn.dataflow.stages import Kind, Stage
 from qmfn.errors import UserError
 from qmfn.hls.folded.numbers import LayerNumbers, layer_numbers, with_numbers, with_prelu
 from qmfn.hls.types import FixedType, type_of_values
@@ -41,7 +41,7 @@ class NetworkLayer:
     folded: FoldedLayer
     arrives: Any
     precision: Any
-    shape: tuple[int, ...]
+    shape: tuple[int, int, int]
     trace: bool
     numbers: LayerNumbers | None = None
 
@@ -167,7 +167,7 @@ class _Reader:
         size = kernel.shape[0]
         if kernel.shape[1] != size or node.get_attr("stride_height") != node.get_attr("stride_width"):
             raise UserError(f"{node.name}: the folded backend takes square kernels and strides only.")
-        kind = "depthwise" if depthwise else "matvec"
+        kind: Kind = "depthwise" if depthwise else "matvec"
         if depthwise and (height, width, out_height, out_width) == (size, size, 1, 1) and not padding:
             kind = "global_depthwise"
         outputs = channels if depthwise else out_channels
@@ -240,7 +240,8 @@ class _Reader:
     def _shape_of(self, layer: str) -> tuple[int, int, int]:
         if layer in self.layers:
             return self.layers[layer].shape
-        return tuple(self.graph.graph[layer].get_output_variable().shape)
+        height, width, channels = self.graph.graph[layer].get_output_variable().shape
+        return height, width, channels
 
     def _precision_of(self, layer: str) -> Any:
         if layer in self.layers:

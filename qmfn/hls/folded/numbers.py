@@ -105,12 +105,13 @@ def with_prelu(
         UserError: an offset is finer than the output's steps.
     """
     slope_step = min(0, _step(type_of_values(slope)))  # the kernel puts digits behind the point, never in front of it
-    found = {"slope": _exact_integers(name, slope, np.asarray(slope_step)), "slope_digits": -slope_step}
+    slopes = _exact_integers(name, slope, np.asarray(slope_step))
+    numbers = dataclasses.replace(numbers, slope=slopes, slope_digits=-slope_step)
     if offset is not None:
         if offset.any() and _step(type_of_values(offset)) < _step(output):
             raise UserError(f"{name}: its offsets must be multiples of the output's step 2**{_step(output)}.")
-        found["offset"] = _exact_integers(name, offset, np.asarray(_step(output)))
-    return dataclasses.replace(numbers, **found)
+        numbers = dataclasses.replace(numbers, offset=_exact_integers(name, offset, np.asarray(_step(output))))
+    return numbers
 
 
 def _step(fixed: FixedType) -> int:

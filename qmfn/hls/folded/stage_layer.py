@@ -30,7 +30,7 @@ class FoldedStage(Layer):
     - `numbers`: `LayerNumbers` of a layer with weights, else None.
     """
 
-    _expected_attributes = []
+    _expected_attributes: list[Any] = []
 
     def initialize(self) -> None:
         for output in self.outputs:

@@ -110,7 +110,7 @@ class Verification:
             raise AssertionError(fault.decode())
         frame_ends = tuple(int(end) for end in ends[-1] if end)
         return VerificationResult(
-            outputs[: len(frame_ends)], *self._traces(), frame_ends, find_deadlock(self.pipeline, waits)
+            outputs[: len(frame_ends)], *self._traces(), frame_ends, find_deadlock(self.pipeline, waits.tolist())
         )
 
     def check(self, images: np.ndarray, depths: Mapping[str, int] | None = None) -> VerificationResult:
@@ -126,8 +126,8 @@ class Verification:
             raise UserError(
                 f"the FIFO {stream.name} from {stream.producer} to {stream.consumer} is full at "
                 f"{(depths or {}).get(stream.name, self.depths[stream.name])} beats and the design deadlocks: "
-                f"{stream.producer} waits for {waiting[stream.producer]}, {stream.consumer} for "
-                f"{waiting.get(stream.consumer, 'nothing')}; it needs to be deeper."
+                f"{stream.producer} waits for {waiting.get(stream.producer or '', 'nothing')}, {stream.consumer} for "
+                f"{waiting.get(stream.consumer or '', 'nothing')}; it needs to be deeper."
             )
         return result
 
@@ -167,7 +167,7 @@ class _Top:
 
     @property
     def result(self) -> str:
-        return next(reversed(self.streams))
+        return list(self.streams)[-1]
 
 
 _PORT = re.compile(r"hls::stream<(\w+)> &(\w+)")

@@ -74,12 +74,12 @@ def _replace_layers(model: ModelGraph, source: Input, layers: dict[str, NetworkL
 
 def _numbers(layer: NetworkLayer, pipeline: Pipeline) -> LayerNumbers | None:
     """A layer's constants; behind a sliding window in the order in which the window hands on its terms."""
-    stage = layer.folded.stage
-    if stage.kind != "matvec" or stage.kernel == 1:
-        return layer.numbers
+    stage, numbers = layer.folded.stage, layer.numbers
+    if numbers is None or stage.kind != "matvec" or stage.kernel == 1:
+        return numbers
     lanes = next(window.pe for window in pipeline.stages if window.kind == "window" and window.layer == stage.name)
     order = window_order(stage.kernel, stage.channels, lanes)
-    return dataclasses.replace(layer.numbers, weights=layer.numbers.weights[order])
+    return dataclasses.replace(numbers, weights=numbers.weights[order])
 
 
 def _tensor(stage: Stage, layer: NetworkLayer) -> tuple[tuple[int, ...], Any]:

@@ -1,0 +1,56 @@
+"""The reports of the shipped designs in headless Chromium, at the width of a desktop and of a phone.
+
+QMFN_SCREENSHOTS=FOLDER keeps the pictures (`make pictures`: those of the docs).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.browser import answer, needs_chromium, screenshot
+from PIL import Image
+
+DESIGNS = ("w8a8", "w4a4", "mixed", "extreme", "stock")
+WIDTHS = {"desktop": 1280, "phone": 390}
+COLOURS = 64
+"""Of a kept picture: enough for a page of few colours, a quarter of the bytes."""
+
+@pytest.fixture(scope="module", params=DESIGNS)
+def design(request) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def page(design, configs, repository, tmp_path_factory) -> Path:
+    """The report of a conversion of the design, compared on one face."""
+    output = tmp_path_factory.mktemp("converted")
+    command = [sys.executable, "scripts/convert.py", "--config", configs / f"{design}.yml", "--output", output]
+    done = subprocess.run(
+        [*command, "--set", "comparison.images=1"], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return output / design / "report.html"
+
+
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.parametrize("device", WIDTHS)
+def test_the_report_of_a_shipped_design_looks_well(design, page, tmp_path, device):
+    width = WIDTHS[device]
+    size = "`${document.documentElement.scrollWidth} ${document.body.scrollHeight}`"
+    wide, high = map(int, answer(page, tmp_path, width, size).split())
+    assert wide == width, "something is wider than the page"
+
+    shot = tmp_path / f"report_{design}_{device}.png"
+    screenshot(page, shot, width, high, "--blink-settings=preferredColorScheme=1")
+    with Image.open(shot) as picture:
+        assert picture.size == (width, high)
+        assert (np.asarray(picture.convert("L")) < 128).any(axis=1).mean() > 0.3  # text or bars in many of the rows
+        if kept := os.environ.get("QMFN_SCREENSHOTS"):
+            fewer = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+            fewer.save(Path(kept) / shot.name, optimize=True)
