@@ -63,4 +63,4 @@ def _mark_files(parser: argparse.ArgumentParser) -> None:
         if action.metavar in FILE_WORDS:
             action.complete = shtab.FILE  # type: ignore[attr-defined]  # shtab looks for it
         elif action.metavar in FOLDER_WORDS:
-            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]  # shtab looks for it

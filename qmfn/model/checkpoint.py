@@ -26,7 +26,9 @@ from qmfn.model.integers import integer_range, quantise_to_integers
 from qmfn.model.mobilefacenet import LayerSpec, architecture
 from qmfn.model.parameters import Parameters, parameter_shapes, read_arrays
 
-VERSION = 2
+Version = Literal[2]
+
+VERSION: Version = 2
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,7 @@ class _LayerHeader(Strict):
 
 
 class _Header(Strict):
-    version: Literal[VERSION]  # type: ignore[valid-type]  # a constant, for pydantic
+    version: Version
     model: ModelConfig
     layers: dict[str, _LayerHeader]
     origin: dict[str, Any]

@@ -126,7 +126,8 @@ class Student(tf.Module):
             x = requantise(x, form.input)
         values, kernel = self._values(layer), self._kernel(layer)
         bias, slope = self._bias(layer, values["bias"], kernel), values.get("slope")
-        if slope is not None and form and form.slope:
+        if slope is not None and form:
+            assert form.slope is not None, "a PReLU has slopes"
             slope = fixed_point(form.slope.bits, form.slope.exponent)(slope)
         offset = self.offsets.get(layer.name) if form else None
         return bias_prelu_requantise(convolve(x, kernel, layer), bias, slope, activation, offset)
