@@ -29,7 +29,7 @@ bench: $(ENV)/installed
 	$(RUN) scripts/bench.py --config configs/stock.yml
 	$(RUN) scripts/bench.py --config configs/w4a4.yml
 
-# The reports of the shipped designs as pictures for the docs, by Chromium: three minutes.
+# The reports of the shipped designs as pictures for the docs, by Chromium: four minutes.
 pictures: $(ENV)/installed
 	mkdir -p docs/pictures
 	QMFN_SCREENSHOTS=docs/pictures $(RUN) -m pytest tests/report/test_screenshots.py

@@ -19,6 +19,9 @@ from qmfn.report.content import FOOTPRINT_PARTS, RESOURCES
 BUDGET = 0.8
 """Share of a device above which placement and routing get hard."""
 
+SHORTEST_COMPILATION = 1.0
+"""Seconds; what took less was not compiled but found in the cache."""
+
 LONGEST_SCALE = 2.0
 """Shares above it end at the edge of the utilisation bars; their figures still say how much it is."""
 
@@ -47,6 +50,11 @@ COLUMN_HINTS = {
     "PE": "outputs per cycle", "mult": "multipliers", "w": "bits of a weight", "a": "bits of an activation",
     "acc": "bits of the accumulator", "cycles": "per frame", "BRAM": "blocks of 18 kbit",
 }  # fmt: skip
+
+KIND_HINTS = {
+    "matvec": "a convolution as matrix times vector", "window": "gathers the pixels under the kernel that follows",
+}  # fmt: skip
+"""Kinds of stages whose names don't say what they do."""
 
 BARRED = ("cycles", "lut")
 """Columns whose cells show their share of the largest as a bar."""
@@ -133,6 +141,7 @@ def design_page(
         "estimate": _estimate_facts(estimate) if estimate else None,
         "pipeline": _pipeline(estimate) if estimate else None,
         "layers": _layers(estimate, result.get("footprint")) if estimate else None,
+        "kinds": _used_kind_hints(estimate) if estimate else None,
         "footprint": _footprint(result.get("footprint")),
         "evaluation": _evaluation(evaluation) if evaluation else None,
         "fifo": _fifo(result.get("fifo"), estimate),
@@ -332,13 +341,17 @@ def _widths(footprint: dict) -> str | None:
     if len(ranked) == 1:
         return f"all {total:,} of {_count(ranked[0][0], 'bit')}"
     mean = sum(width * count for width, count in ranked) / total
-    return f"{mean:.2f} bits on average: " + ", ".join(f"{_share(count / total)} of {width}" for width, count in ranked)
+    shares = ", ".join(f"{_share(count / total)} have{NBSP}{width}" for width, count in ranked)
+    return f"{mean:.2f} bits on average: {shares}"
 
 
 def _csim(csim: dict) -> str:
-    units = {"convert_seconds": "converted in {:.1f} s", "compile_seconds": "compiled in {:.1f} s"}
-    units["images_per_second"] = "{:.1f} faces/s"
-    return ", ".join(text.format(csim[key]) for key, text in units.items() if csim.get(key) is not None)
+    units = {"convert_seconds": "converted in {:.1f}~s", "compile_seconds": "compiled in {:.1f}~s"}
+    units["images_per_second"] = "{:.1f}~faces/s"
+    if csim.get("compile_seconds", SHORTEST_COMPILATION) < SHORTEST_COMPILATION:
+        units["compile_seconds"] = "compiled before"
+    texts = [text.format(csim[key]) for key, text in units.items() if csim.get(key) is not None]
+    return ", ".join(texts).replace("~", NBSP)
 
 
 def _named(values: Any) -> Any:
@@ -406,7 +419,7 @@ def _pipeline(estimate: dict) -> dict[str, Any]:
     used = {_family(layer["kind"]) for layer in estimate["layers"]}
     return {
         "picture": pictures.both_widths(lambda width: pictures.pipeline_figure(bars, slowest, width), label, tips),
-        "legend": [(role, name) for role, (name, _) in FAMILIES.items() if role in used] + [("warn", "bottleneck")],
+        "legend": [(role, name) for role, (name, _) in FAMILIES.items() if role in used] + [("warn", "slowest stage")],
         "busy": _share(sum(bar.height for bar in bars) / len(bars) / max(bar.height for bar in bars), 0),
     }
 
@@ -416,7 +429,7 @@ def _family(kind: str) -> str:
 
 
 def layer_group(name: str) -> str:
-    """Bottleneck or single layer that a stage belongs to; a bottleneck is its number."""
+    """Bottleneck block or single layer that a stage belongs to; a block is its number."""
     return name.removeprefix("clone_").split("_")[0].removeprefix("bottleneck")
 
 
@@ -432,6 +445,11 @@ def _layers(estimate: dict, footprint: dict | None) -> Grid:
     ]
     marked = next((index for index, row in enumerate(rows) if row["layer"] == estimate["bottleneck"]), None)
     return Grid(["layer", "kind", *(LAYER_COLUMNS[key] for key in keys)], cells, 2, marked, COLUMN_HINTS)
+
+
+def _used_kind_hints(estimate: dict) -> dict[str, str]:
+    used = {layer["kind"] for layer in estimate["layers"]}
+    return {kind: hint for kind, hint in KIND_HINTS.items() if kind in used}
 
 
 def _layer_cell(row: dict, key: str, largest: dict[str, int]) -> Cell:
@@ -493,7 +511,7 @@ def _evaluation(evaluation: dict) -> dict[str, Any]:
     rates = evaluation.get("tar_at_far", {})
     facts = [
         ("accuracy", f"{_share(evaluation['accuracy'], 2)}, 95 % interval {100 * low:.2f} – {_share(high, 2)}"),
-        ("over folds", f"± {_share(evaluation['accuracy_std'], 2)}" if "accuracy_std" in evaluation else None),
+        ("spread over folds", f"± {_share(evaluation['accuracy_std'], 2)}" if "accuracy_std" in evaluation else None),
         ("equal error rate", _share(evaluation["eer"], 2) if "eer" in evaluation else None),
         ("area under ROC", f"{evaluation['auc']:.5f}" if "auc" in evaluation else None),
         *((f"TAR at FAR {100 * float(far):g}{NBSP}%", _share(tar, 2)) for far, tar in rates.items()),

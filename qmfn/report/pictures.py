@@ -154,7 +154,9 @@ def roc_figure(roc: dict, smallest_far: float) -> Figure:
     """TAR over FAR, FAR on a logarithmic axis down to one different pair."""
     axes = _chart(SQUARE, 270)
     far, tar = np.array(roc["far"]), np.array(roc["tar"])
-    axes.plot(np.maximum(far, smallest_far), tar, drawstyle="steps-post", color=COLOURS["s1"], linewidth=2)
+    first = max(0, int((far <= smallest_far).sum()) - 1)  # what is left of the axis would be a line up its edge
+    shown = np.maximum(far, smallest_far)[first:]
+    axes.plot(shown, tar[first:], drawstyle="steps-post", color=COLOURS["s1"], linewidth=2)
     floor = max(0.0, float(tar[far <= smallest_far].max(initial=0)) - 0.1)
     axes.set(xscale="log", xlim=(smallest_far, 1), ylim=(floor, 1 + 0.02 * (1 - floor)))
     axes.set(xlabel="false accept rate", ylabel="true accept rate")

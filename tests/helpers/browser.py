@@ -18,12 +18,12 @@ def screenshot(page: Path, picture: Path, width: int, height: int, *options: str
     _browse(page, picture.parent, width, height, f"--screenshot={picture}", *options)
 
 
-def answer(page: Path, folder: Path, width: int, expression: str) -> str:
-    """What a JavaScript expression gives at the end of a page that is `width` pixels wide."""
+def answer(page: Path, folder: Path, width: int, expression: str, height: int = 1000) -> str:
+    """What a JavaScript expression gives at the end of a page in a frame of `width` times `height` pixels."""
     asking = folder / "asking.html"
     script = f"<script>parent.postMessage(String({expression}), '*')</script>"
     asking.write_text(page.read_text().replace("</body>", f"{script}</body>"))
-    done = _browse(asking, folder, width, 1000, "--virtual-time-budget=2000", "--dump-dom")
+    done = _browse(asking, folder, width, height, "--virtual-time-budget=2000", "--dump-dom")
     return re.search("<title>(.*)</title>", done.stdout).group(1)
 
 

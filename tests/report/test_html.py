@@ -15,7 +15,7 @@ from qmfn.errors import UserError
 from qmfn.report import SECTIONS
 from qmfn.report.html import write_html
 from qmfn.report.page import bits, layer_group
-from qmfn.report.pictures import COLOURS, ROC_POINTS, verification_curves
+from qmfn.report.pictures import COLOURS, ROC_POINTS, roc_figure, verification_curves
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
 SHARES = ("lut", "ff", "dsp", "bram_18k", "uram")
@@ -188,6 +188,30 @@ def test_folded_stages_show_their_folding_memories_and_fifos(designed, show):
 def test_a_stock_layer_has_no_empty_columns(designed, show):
     text = show(designed).text
     assert "SIMD" not in text and "Not used: URAM." in text
+
+
+def test_abbreviations_are_explained_below_the_layers(designed, show):
+    designed["estimate"]["layers"][0]["kind"] = "matvec"
+    text = show(designed).text
+    assert "RF reuse factor" in text and "BRAM blocks of 18 kbit. matvec a convolution as matrix times vector." in text
+    assert "SIMD" not in text and "window gathers" not in text  # only what the table has
+
+
+def test_a_library_from_the_cache_was_not_compiled_in_no_time(designed, show):
+    designed["csim"]["compile_seconds"] = 0.03
+    assert "converted in 1.5 s, compiled before, 3.4 faces/s" in show(designed).text
+
+
+def test_shares_of_widths_say_what_they_count(designed, show):
+    designed["footprint"]["layers"][0]["weight_width"] = 8
+    assert "6.00 bits on average: 50.0 % have 8, 50.0 % have 4" in show(designed).text
+
+
+def test_the_roc_begins_at_one_accepted_pair():
+    """Below it there is nothing to see but a line up the edge."""
+    roc = {"far": [0.0, 0.0, 0.01, 0.5, 1.0], "tar": [0.0, 0.8, 0.9, 0.95, 1.0]}
+    (line,) = roc_figure(roc, 0.01).axes[0].lines
+    assert list(line.get_xdata()) == [0.01, 0.5, 1.0] and line.get_ydata()[0] == 0.9
 
 
 def test_an_evaluation_without_curves_has_figures_alone(designed, evaluated, show):
