@@ -2,7 +2,7 @@
 
 import sys
 
-from qmfn.commands.bench import main
+from qmfn.cli.bench import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from qmfn.commands.calibrate import main
+from qmfn.cli.calibrate import main
 
 if __name__ == "__main__":
     sys.exit(main())

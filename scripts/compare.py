@@ -2,7 +2,7 @@
 
 import sys
 
-from qmfn.commands.compare import main
+from qmfn.cli.compare import main
 
 if __name__ == "__main__":
     sys.exit(main())

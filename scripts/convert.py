@@ -2,7 +2,7 @@
 
 import sys
 
-from qmfn.commands.convert import main
+from qmfn.cli.convert import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from qmfn.commands.estimate import main
+from qmfn.cli.estimate import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from qmfn.commands.evaluate import main
+from qmfn.cli.evaluate import main
 
 if __name__ == "__main__":
     sys.exit(main())

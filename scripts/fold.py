@@ -2,7 +2,7 @@
 
 import sys
 
-from qmfn.commands.fold import main
+from qmfn.cli.fold import main
 
 if __name__ == "__main__":
     sys.exit(main())

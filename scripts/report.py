@@ -2,7 +2,7 @@
 
 import sys
 
-from qmfn.commands.report import main
+from qmfn.cli.report import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from qmfn.commands.search_bits import main
+from qmfn.cli.search_bits import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from qmfn.commands.synth import main
+from qmfn.cli.synth import main
 
 if __name__ == "__main__":
     sys.exit(main())

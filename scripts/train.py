@@ -2,7 +2,7 @@
 
 import sys
 
-from qmfn.commands.train import main
+from qmfn.cli.train import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -18,13 +18,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from qmfn.cli.main import COMMANDS, command_module
+from qmfn.cli.main import main as qmfn
 from qmfn.config import load_config
 from qmfn.errors import UserError
 from qmfn.estimate import find_device
 from qmfn.flow import STEP_NAMES
 from qmfn.hls.request import plan
-from qmfn.main import COMMANDS, command_module
-from qmfn.main import main as qmfn
 from qmfn.model.initial import design_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]

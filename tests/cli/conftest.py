@@ -132,7 +132,7 @@ def call(capsys) -> Callable[..., Outcome]:
 
     def run(command: str, *arguments: str | Path) -> Outcome:
         capsys.readouterr()
-        code = importlib.import_module(f"qmfn.commands.{command}").main([str(argument) for argument in arguments])
+        code = importlib.import_module(f"qmfn.cli.{command}").main([str(argument) for argument in arguments])
         return Outcome(code, *capsys.readouterr())
 
     return run

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from qmfn import flow
-from qmfn.commands import convert
+from qmfn.cli import convert
 from qmfn.config import ModelConfig
 from qmfn.config.schema import QuantisationConfig
 from qmfn.faces.evaluation import evaluation_file
@@ -51,7 +51,7 @@ def test_help_needs_no_heavy_library(repository, command):
     code = f"""
 import sys
 sys.path.insert(0, {str(repository)!r})
-from qmfn.commands.{command} import main
+from qmfn.cli.{command} import main
 try:
     main(["--help"])
 finally:

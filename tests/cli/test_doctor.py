@@ -150,7 +150,7 @@ def test_shared_data_are_listed_one_by_one(monkeypatch, tmp_path):
 
 def test_it_runs_where_no_package_is_installed(repository, tmp_path):
     code = (
-        f"import sys; sys.path.insert(0, {str(repository)!r}); from qmfn.main import main; sys.exit(main(['doctor']))"
+        f"import sys; sys.path.insert(0, {str(repository)!r}); from qmfn.cli.main import main; sys.exit(main(['doctor']))"
     )
     # -S: without site-packages, as in an environment where nothing was installed yet; -I: from nowhere else.
     outcome = subprocess.run(

@@ -10,15 +10,15 @@ from importlib.util import find_spec
 
 import pytest
 
-from qmfn.main import COMMANDS, command_module, main
+from qmfn.cli.main import COMMANDS, command_module, main
 
 HEAVY = {"numpy", "pydantic", "yaml", "rich", "tensorflow", "hls4ml", "matplotlib", "shtab"}
 
-WRITTEN = [command for command in COMMANDS if find_spec(f"qmfn.commands.{command.replace('-', '_')}")]
+WRITTEN = [command for command in COMMANDS if find_spec(f"qmfn.cli.{command.replace('-', '_')}")]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "qmfn.main", *arguments], capture_output=True, text=True)
+    return subprocess.run([sys.executable, "-m", "qmfn.cli.main", *arguments], capture_output=True, text=True)
 
 
 def help_of(arguments: list[str], opened, capsys) -> str:
@@ -29,7 +29,7 @@ def help_of(arguments: list[str], opened, capsys) -> str:
 
 
 def test_the_entry_point_is_this_main(repository):
-    assert '[project.scripts]\nqmfn = "qmfn.main:main"\n' in (repository / "pyproject.toml").read_text()
+    assert '[project.scripts]\nqmfn = "qmfn.cli.main:main"\n' in (repository / "pyproject.toml").read_text()
 
 
 def test_help_lists_every_command_with_a_line_and_examples():
@@ -52,7 +52,7 @@ def test_help_is_there_at_once():
 def test_help_needs_no_heavy_library(command):
     code = f"""
 import sys
-from qmfn.main import main
+from qmfn.cli.main import main
 try:
     main({[command, "--help"] if command else ["--help"]!r})
 finally:

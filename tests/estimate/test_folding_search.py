@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from qmfn.commands import fold
+from qmfn.cli import fold
 from qmfn.config import load_config
 from qmfn.dataflow.build import build_pipeline
 from qmfn.errors import UserError

@@ -56,7 +56,7 @@ def test_estimating_needs_neither_tensorflow_nor_hls4ml():
     code = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from qmfn.commands.estimate import main
+from qmfn.cli.estimate import main
 assert main(["--config", {str(ROOT / "configs" / "stock.yml")!r}]) == 0
 assert not {{"tensorflow", "hls4ml", "qkeras", "sklearn", "scipy", "matplotlib"}} & set(sys.modules)
 """

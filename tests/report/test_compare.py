@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qmfn.commands.compare import main
+from qmfn.cli.compare import main
 from qmfn.errors import UserError
 from qmfn.report.compare import panels, read_designs
 from qmfn.report.pictures import Panel, Point

@@ -16,7 +16,7 @@ import pytest
 from helpers.vendor_trees import COSIMULATION, HIERARCHY, UTILISATION, small_tree
 
 from qmfn import files
-from qmfn.commands import report, synth
+from qmfn.cli import report, synth
 from qmfn.files import exchange
 from qmfn.vendor.synthesis import Wanted, tool_command
 
@@ -288,7 +288,7 @@ def test_an_exchange_is_all_or_nothing(tmp_path, monkeypatch, snapshot, failing)
 def test_help_is_quick_and_complete(command):
     code = f"""
 import sys
-from qmfn.commands.{command} import main
+from qmfn.cli.{command} import main
 try:
     main(["--help"])
 finally:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import add_design_arguments, command_parser, fast_convolutions, quiet_libraries, run_command
+from qmfn.cli.shared import add_design_arguments, command_parser, fast_convolutions, quiet_libraries, run_command
 
 BATCH = 64
 """Faces that are embedded at once."""

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import EXIT_ERROR, add_design_arguments, command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import EXIT_ERROR, add_design_arguments, command_parser, quiet_libraries, run_command
 
 STEPS = ("load", "faces", "model", "write", "estimate", "compile", "compare")
 

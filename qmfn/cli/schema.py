@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import command_parser, run_command
+from qmfn.cli.shared import command_parser, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qmfn.cli import add_design_arguments, command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import add_design_arguments, command_parser, quiet_libraries, run_command
 from qmfn.errors import UserError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qmfn.cli import add_design_arguments, command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import add_design_arguments, command_parser, quiet_libraries, run_command
 
 if TYPE_CHECKING:
     from qmfn.config import DesignConfig

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import add_design_arguments, command_parser, fast_convolutions, quiet_libraries, run_command
+from qmfn.cli.shared import add_design_arguments, command_parser, fast_convolutions, quiet_libraries, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

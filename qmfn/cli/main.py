@@ -1,4 +1,4 @@
-"""`qmfn`: one command line over the commands of `qmfn.commands`; `scripts/` holds a door to each of the older ones.
+"""`qmfn`: one command line over the commands of `qmfn.cli`; `scripts/` holds a door to each of the older ones.
 
 Takes the name of a command and hands the rest of the line to its `main`. A command is imported when it is called, so
 that `qmfn --help` is there at once.
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from qmfn import __version__
-from qmfn.cli import EXIT_USAGE, opened_by_qmfn
+from qmfn.cli.shared import EXIT_USAGE, opened_by_qmfn
 
 COMMANDS = {
     "convert": "a design becomes a bit-exact HLS project with a report",
@@ -57,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command_module(command: str):
-    """The module `qmfn.commands.<command>`: `main(arguments)` runs it, `command_line()` is its parser."""
-    return importlib.import_module(f"qmfn.commands.{command.replace('-', '_')}")
+    """The module `qmfn.cli.<command>`: `main(arguments)` runs it, `command_line()` is its parser."""
+    return importlib.import_module(f"qmfn.cli.{command.replace('-', '_')}")
 
 
 def _parser() -> argparse.ArgumentParser:

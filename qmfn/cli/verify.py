@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import add_design_arguments, command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import add_design_arguments, command_parser, quiet_libraries, run_command
 
 ENGINES = ("keras", "csim")
 FAR_CHOICES = ("1e-2", "1e-3")

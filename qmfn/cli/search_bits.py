@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import add_design_arguments, command_parser, fast_convolutions, quiet_libraries, run_command
+from qmfn.cli.shared import add_design_arguments, command_parser, fast_convolutions, quiet_libraries, run_command
 
 WIDTHS = (1, 2, 3, 4, 5, 6, 8)
 """Bits that are measured; one bit for mid-rise weights only."""

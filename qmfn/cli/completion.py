@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from qmfn.cli import command_parser, run_command
+from qmfn.cli.shared import command_parser, run_command
 
 SHELLS = ("bash", "zsh", "tcsh")
 
@@ -42,13 +42,13 @@ def completion(arguments: argparse.Namespace) -> int:
 
 def whole_command_line() -> argparse.ArgumentParser:
     """All commands in one parser, values that are files or folders marked for completion."""
-    from qmfn.main import COMMANDS, command_module
+    from qmfn.cli.main import COMMANDS, command_module
 
     parser = argparse.ArgumentParser(prog="qmfn")
     parser.add_argument("--version", action="store_true", help="show the version")
     commands = parser.add_subparsers()
     for command, line in COMMANDS.items():
-        if find_spec(f"qmfn.commands.{command.replace('-', '_')}"):
+        if find_spec(f"qmfn.cli.{command.replace('-', '_')}"):
             options = command_module(command).command_line()
             _mark_files(options)
             # shtab takes the help of a command from here; `parents` brings the options.

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from qmfn.cli import EXIT_ERROR, add_design_arguments, command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import EXIT_ERROR, add_design_arguments, command_parser, quiet_libraries, run_command
 
 Result = TypeVar("Result")
 
@@ -68,7 +68,7 @@ def bench(arguments: argparse.Namespace) -> int:
 def _side_result(arguments: argparse.Namespace, side: str, folder: Path) -> dict:
     file = folder / f"{side}.json"
     overrides = [word for override in arguments.overrides for word in ("--set", override)]
-    command = [sys.executable, "-m", "qmfn.commands.bench", "--config", arguments.config, *overrides]
+    command = [sys.executable, "-m", "qmfn.cli.bench", "--config", arguments.config, *overrides]
     print(f"running {side} ...", flush=True)
     environment = {**os.environ, "QMFN_CACHE": str(folder / "cache")}  # nothing compiled beforehand
     done = subprocess.run([*command, "--side", side, "--result", str(file)], env=environment)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qmfn.cli import EXIT_ERROR, add_json_argument, command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import EXIT_ERROR, add_json_argument, command_parser, quiet_libraries, run_command
 from qmfn.errors import UserError
 from qmfn.files import file_aside
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli import command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import command_parser, quiet_libraries, run_command
 
 COEFFICIENTS = Path(__file__).parents[1] / "estimate" / "coefficients.json"
 

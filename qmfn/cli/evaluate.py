@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qmfn.cli import add_design_arguments, command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import add_design_arguments, command_parser, quiet_libraries, run_command
 
 ENGINES = ("keras", "csim", "float")
 

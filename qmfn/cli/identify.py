@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qmfn.cli import command_parser, quiet_libraries, run_command
-from qmfn.commands.verify import add_matching_arguments, say_what_takes_long, stacked
+from qmfn.cli.shared import command_parser, quiet_libraries, run_command
+from qmfn.cli.verify import add_matching_arguments, say_what_takes_long, stacked
 
 if TYPE_CHECKING:
     from qmfn.report.content import Section
