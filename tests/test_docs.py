@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qmfn.cli.main import COMMANDS, command_module
-from qmfn.cli.main import main as qmfn
+from qmfn.cli import command as find_command
+from qmfn.cli import commands
+from qmfn.cli import main as qmfn
 from qmfn.config import load_config
 from qmfn.errors import UserError
 from qmfn.estimate import find_device
@@ -50,7 +51,8 @@ AT_ONCE = {"doctor", "schema", "completion"}
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:\A|\n)\n((?:(?: {4,}.*)?\n)+)")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-DOORS = ("qmfn ", "python scripts/", "make ")
+NAMES = [command.name for command in commands()]
+ENTRY_POINTS = ("qmfn ", "python scripts/", "make ")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def blocks(text: str) -> Iterator[tuple[str, str]]:
 def commands_of(page: Path) -> Iterator[Command]:
     for _, body in blocks(page.read_text(encoding="utf-8")):
         for line in re.sub(r"\\\n\s*", " ", body).splitlines():
-            if line.strip().startswith(DOORS):
+            if line.strip().startswith(ENTRY_POINTS):
                 words = shlex.split(line, comments=True)
                 replaced = tuple(PLACEHOLDERS.get(word, word) for word in words)
                 yield Command(str(page.relative_to(ROOT)), line.strip(), replaced)
@@ -99,8 +101,8 @@ def each(commands: list[Command]):
 
 def options_of(command: Command):
     """What the command's own parser makes of the line."""
-    assert command.name in COMMANDS, f"{command.page}: there is no command {command.name}"
-    return command_module(command.name).command_line().parse_args(command.arguments)
+    assert command.name in NAMES, f"{command.page}: there is no command {command.name}"
+    return find_command(command.name).parser().parse_args(command.arguments)
 
 
 def is_help(command: Command) -> bool:

@@ -15,13 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
+from qmfn.cli.shared import EXIT_ERROR, Command, add_design_arguments, design_words, load_design, write_result
 
-from qmfn.cli.shared import EXIT_ERROR, add_design_arguments, command_parser, quiet_libraries, run_command
+if TYPE_CHECKING:
+    import numpy as np
 
 Result = TypeVar("Result")
 
@@ -30,45 +31,41 @@ REPEATS = 16
 """How often our side runs the images that stock runs once."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(bench, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "bench",
-        "Stock hls4ml C-simulation and ours: convert, compile, images/s, peak memory.",
-        "--config configs/w8a8.yml",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_design_arguments(parser)
     parser.add_argument("--side", choices=tuple(SIDES), help=argparse.SUPPRESS)
     parser.add_argument("--result", type=Path, help=argparse.SUPPRESS)
-    return parser
 
 
 def bench(arguments: argparse.Namespace) -> int:
     """Exit code 1 if the two give different embeddings."""
-    quiet_libraries()
-    from qmfn import report
-
     if arguments.side:
         _run_side(arguments)
         return 0
+    load_design(arguments, with_checkpoint=True)
     with tempfile.TemporaryDirectory(prefix="qmfn.") as folder:
         sides = {side: _side_result(arguments, side, Path(folder)) for side in SIDES}
     same = sides["stock"].pop("embeddings") == sides["ours"].pop("embeddings")
     result = {**sides, "ratio": _ratios(sides["stock"], sides["ours"]), "same_embeddings": same}
     _show(result)
-    if arguments.json:
-        report.write_json(result, Path(arguments.json))
+    write_result(arguments, result)
     return 0 if same else EXIT_ERROR
+
+
+COMMAND = Command(
+    name="bench",
+    group="qmfn itself",
+    summary="the C-simulation against that of stock hls4ml",
+    description="Stock hls4ml C-simulation and ours: convert, compile, images/s, peak memory.",
+    examples=("--config configs/w8a8.yml",),
+    add_arguments=add_arguments,
+    run=bench,
+)
 
 
 def _side_result(arguments: argparse.Namespace, side: str, folder: Path) -> dict:
     file = folder / f"{side}.json"
-    overrides = [word for override in arguments.overrides for word in ("--set", override)]
-    command = [sys.executable, "-m", "qmfn.cli.bench", "--config", arguments.config, *overrides]
+    command = [sys.executable, "-m", "qmfn", "bench", *design_words(arguments)]
     print(f"running {side} ...", flush=True)
     environment = {**os.environ, "QMFN_CACHE": str(folder / "cache")}  # nothing compiled beforehand
     done = subprocess.run([*command, "--side", side, "--result", str(file)], env=environment)
@@ -78,12 +75,13 @@ def _side_result(arguments: argparse.Namespace, side: str, folder: Path) -> dict
 
 
 def _run_side(arguments: argparse.Namespace) -> None:
-    from qmfn.config import load_config
+    import numpy as np
+
     from qmfn.model.builder import quantised_network
     from qmfn.model.initial import design_checkpoint
     from qmfn.model.mobilefacenet import normalise
 
-    config = load_config(arguments.config, arguments.overrides)
+    config = load_design(arguments)
     checkpoint = design_checkpoint(config)
     model = quantised_network(checkpoint)
     size = config.model.input_size
@@ -96,6 +94,8 @@ def _run_side(arguments: argparse.Namespace) -> None:
 
 def _stock(config, checkpoint, model, images: np.ndarray, folder: Path) -> dict:
     """hls4ml as it is: convert, write, build_lib.sh, predict."""
+    import numpy as np
+
     from qmfn.hls import convert
     from qmfn.hls.request import plan
 
@@ -113,6 +113,8 @@ def _stock(config, checkpoint, model, images: np.ndarray, folder: Path) -> dict:
 
 def _ours(config, checkpoint, model, images: np.ndarray, folder: Path) -> dict:
     """Our conversion, fast types, one process and all cores."""
+    import numpy as np
+
     from qmfn.hls import compiler, convert, csim, project
     from qmfn.hls.request import plan
 
@@ -167,7 +169,3 @@ def _show(result: dict) -> None:
         )
     Console(width=100).print(table)
     print("embeddings are the same" if result["same_embeddings"] else "EMBEDDINGS DIFFER")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

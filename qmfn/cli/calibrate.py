@@ -4,40 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli.shared import command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import Command
+from qmfn.shared import shared_file
 
 COEFFICIENTS = Path(__file__).parents[1] / "estimate" / "coefficients.json"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(calibrate, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "calibrate",
-        "Refit qmfn/estimate/coefficients.json; write accuracy tables and plots on held-out repositories.",
-        "",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--docs", type=Path, default=Path("docs/estimates"), metavar="DIR", help="where accuracy.md and plots go"
     )
     parser.add_argument("--coefficients", type=Path, default=COEFFICIENTS, metavar="FILE", help="where the fit goes")
-    return parser
 
 
 def calibrate(arguments: argparse.Namespace) -> int:
     """About a minute on one core."""
-    quiet_libraries()
+    folder = shared_file("synthesis")
     from qmfn.estimate import calibration, figures
     from qmfn.report import atomic_write_text
-    from qmfn.shared import shared_file
 
-    folder = shared_file("synthesis")
     samples = calibration.select_layers(calibration.read_rows(folder / "layers.csv"))
     samples += calibration.select_streams(calibration.read_rows(folder / "other_layers.csv"))
     fitted = calibration.calibrate(samples, calibration.read_rows(folder / "designs.csv"))
@@ -50,3 +37,14 @@ def calibrate(arguments: argparse.Namespace) -> int:
     figures.plot_resources(held_out, arguments.docs / "held_out.png")
     print(text)
     return 0
+
+
+COMMAND = Command(
+    name="calibrate",
+    group="qmfn itself",
+    summary="refit the estimates to the shared synthesis data",
+    description="Refit qmfn/estimate/coefficients.json; write accuracy tables and plots on held-out repositories.",
+    examples=("",),
+    add_arguments=add_arguments,
+    run=calibrate,
+)

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli.shared import add_json_argument, command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import Command, add_json_argument
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(compare, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "compare",
-        "Set converted designs side by side: bits, accuracy, frames per second, resources.",
-        "hls_project/w8a8 hls_project/w4a4",
-        "hls_project/* --html compare.html --picture pareto.png",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "designs", nargs="+", type=Path, metavar="DESIGN",
         help="folder of a converted design, or its report.json; accuracy comes from evaluation.json beside it, "
@@ -31,12 +19,10 @@ def command_line() -> argparse.ArgumentParser:
         "--picture", type=Path, metavar="FILE", help="also draw the trade-offs: speed for LUTs, accuracy for bits"
     )
     add_json_argument(parser)
-    return parser
 
 
 def compare(arguments: argparse.Namespace) -> int:
     """Exit code 0 whatever the figures are: the table says so."""
-    quiet_libraries()
     from qmfn.report import compare, show_sections, write_json
 
     designs = compare.read_designs(arguments.designs)
@@ -48,3 +34,14 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(compare.as_dict(designs), Path(arguments.json))
     return 0
+
+
+COMMAND = Command(
+    name="compare",
+    group="designs",
+    summary="several designs side by side",
+    description="Set converted designs side by side: bits, accuracy, frames per second, resources.",
+    examples=("hls_project/w8a8 hls_project/w4a4", "hls_project/* --html compare.html --picture pareto.png"),
+    add_arguments=add_arguments,
+    run=compare,
+)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from importlib.util import find_spec
 
-from qmfn.cli.shared import command_parser, run_command
+from qmfn.cli.shared import Command
 
 SHELLS = ("bash", "zsh", "tcsh")
 
@@ -15,21 +13,8 @@ FOLDER_WORDS = ("DESIGN", "DIR", "PROJECT")
 """What the help texts call values that are files or folders."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(completion, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "completion",
-        "Print the completion script of a shell: load it now, or write it where the shell looks for such scripts.",
-        "bash > ~/.local/share/bash-completion/completions/qmfn",
-        "zsh > ~/.zfunc/_qmfn   (with ~/.zfunc in fpath before compinit)",
-        script=False,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
-    return parser
 
 
 def completion(arguments: argparse.Namespace) -> int:
@@ -40,19 +25,32 @@ def completion(arguments: argparse.Namespace) -> int:
     return 0
 
 
+COMMAND = Command(
+    name="completion",
+    group="qmfn itself",
+    summary="completion of this command line for bash, zsh or tcsh",
+    description="Print the completion script of a shell: load it, or write it where the shell looks for such scripts.",
+    examples=(
+        "bash > ~/.local/share/bash-completion/completions/qmfn",
+        "zsh > ~/.zfunc/_qmfn   (with ~/.zfunc in fpath before compinit)",
+    ),
+    add_arguments=add_arguments,
+    run=completion,
+)
+
+
 def whole_command_line() -> argparse.ArgumentParser:
     """All commands in one parser, values that are files or folders marked for completion."""
-    from qmfn.cli.main import COMMANDS, command_module
+    from qmfn.cli import commands
 
     parser = argparse.ArgumentParser(prog="qmfn")
     parser.add_argument("--version", action="store_true", help="show the version")
-    commands = parser.add_subparsers()
-    for command, line in COMMANDS.items():
-        if find_spec(f"qmfn.cli.{command.replace('-', '_')}"):
-            options = command_module(command).command_line()
-            _mark_files(options)
-            # shtab takes the help of a command from here; `parents` brings the options.
-            commands.add_parser(command, help=line, parents=[options], add_help=False)
+    parsers = parser.add_subparsers()
+    for command in commands():
+        options = command.parser()
+        _mark_files(options)
+        # shtab takes the help of a command from here; `parents` brings the options.
+        parsers.add_parser(command.name, help=command.summary, parents=[options], add_help=False)
     return parser
 
 

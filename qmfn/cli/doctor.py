@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qmfn.cli.shared import EXIT_ERROR, add_json_argument, command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import EXIT_ERROR, Command, add_json_argument
 from qmfn.errors import UserError
 from qmfn.files import file_aside
 
@@ -16,26 +15,12 @@ if TYPE_CHECKING:
     from qmfn.doctor import Finding
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(doctor, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "doctor",
-        "Looks for all that the commands need. Exit code 1 if something is missing that a conversion needs.",
-        "",
-        "--json doctor.json",
-        script=False,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_argument(parser)
-    return parser
 
 
 def doctor(arguments: argparse.Namespace) -> int:
     """Needs none of the packages that it looks for, not even that which draws the other commands' tables."""
-    quiet_libraries()
     from qmfn.doctor import examine, lacks_what_is_required
 
     findings = examine()
@@ -44,6 +29,17 @@ def doctor(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _write_json({"ready": not broken, "findings": [one.as_dict() for one in findings]}, Path(arguments.json))
     return EXIT_ERROR if broken else 0
+
+
+COMMAND = Command(
+    name="doctor",
+    group="qmfn itself",
+    summary="what is installed, what is missing, what to do about it",
+    description="Looks for all that the commands need. Exit code 1 if something is missing that a conversion needs.",
+    examples=("", "--json doctor.json"),
+    add_arguments=add_arguments,
+    run=doctor,
+)
 
 
 def _table(findings: list[Finding]) -> list[str]:

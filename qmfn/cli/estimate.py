@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qmfn.cli.shared import add_design_arguments, command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import Command, add_design_arguments, load_design, write_result
 
 if TYPE_CHECKING:
     from qmfn.config import DesignConfig
@@ -15,36 +13,33 @@ if TYPE_CHECKING:
     from qmfn.model.checkpoint import Checkpoint
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(estimate_design, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "estimate",
-        "Estimate a design: cycles, resources with 10-90 % bands, frames per second. Nothing is converted.",
-        "--config configs/w4a4.yml --set hls.clock_period_ns=4",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_design_arguments(parser)
     parser.add_argument("--tool-version", metavar="YEAR.N", help="of Vitis or Vivado HLS, instead of the newest known")
-    return parser
 
 
 def estimate_design(arguments: argparse.Namespace) -> int:
     """Exit code 0 whether it fits or not: the table says so."""
-    quiet_libraries()
-    from qmfn import report
-    from qmfn.config import load_config
+    config = load_design(arguments)
     from qmfn.model.initial import design_checkpoint
+    from qmfn.report import print_estimate
 
-    config = load_config(arguments.config, arguments.overrides)
     estimated = _folded if config.hls.dataflow == "folded" else _stock
     result = estimated(config, design_checkpoint(config), arguments.tool_version).report_sections()
-    report.print_estimate(result)
-    if arguments.json:
-        report.write_json(result, Path(arguments.json))
+    print_estimate(result)
+    write_result(arguments, result)
     return 0
+
+
+COMMAND = Command(
+    name="estimate",
+    group="designs",
+    summary="cycles and resources of a design, without converting it",
+    description="Estimate a design: cycles, resources with 10-90 % bands, frames per second. Nothing is converted.",
+    examples=("--config configs/w4a4.yml --set hls.clock_period_ns=4",),
+    add_arguments=add_arguments,
+    run=estimate_design,
+)
 
 
 def _stock(config: DesignConfig, checkpoint: Checkpoint, tool_version: str | None) -> Estimate:

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+from qmfn.cli.shared import EXIT_ERROR, Command, add_design_arguments, load_design, write_result
+from qmfn.shared import shared_file
 
-from qmfn.cli.shared import add_design_arguments, command_parser, quiet_libraries, run_command
+if TYPE_CHECKING:
+    import numpy as np
 
 ENGINES = ("keras", "csim", "float")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(evaluate, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "evaluate",
-        "Verification accuracy: 10 folds, cosine, the threshold of a fold chosen on the other nine.",
-        "--config configs/w8a8.yml --faces lfw_112.tar --pairs pairs.txt",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_design_arguments(parser)
     parser.add_argument("--faces", required=True, metavar="PATH", help="folder or tar of aligned faces")
     parser.add_argument("--pairs", required=True, metavar="FILE", help="LFW pairs.txt, or CSV path,path,same")
@@ -38,24 +31,25 @@ def command_line() -> argparse.ArgumentParser:
         "--float", action="store_true", dest="compare_with_float",
         help="also run the float network and give the mean cosine to its embeddings",
     )  # fmt: skip
-    return parser
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Exit code 1 if an embedding of csim and Keras differs."""
-    quiet_libraries()
-    from qmfn import report
-    from qmfn.config import load_config
-    from qmfn.engines import engine, float_engine, keras_engine
+    config = load_design(arguments, with_checkpoint=arguments.engine != "float")
+    if arguments.engine == "float" or arguments.compare_with_float:
+        shared_file(config.training.float_weights)
     from qmfn.faces.images import FaceStore
-    from qmfn.faces.operating_point import content_hash
-    from qmfn.faces.plots import draw
     from qmfn.faces.verification import cosine, embed, read_pairs, verify
-    from qmfn.report.pictures import verification_curves
 
-    config = load_config(arguments.config, arguments.overrides)
     pairs = read_pairs(arguments.pairs)
     store = FaceStore(arguments.faces)
+    import numpy as np
+
+    from qmfn.engines import engine, float_engine, keras_engine
+    from qmfn.faces.operating_point import content_hash
+    from qmfn.faces.plots import draw
+    from qmfn.report.pictures import verification_curves
+
     size = config.model.input_size
 
     def embedded(embed_batch: Callable[[np.ndarray], np.ndarray]) -> tuple[dict[str, np.ndarray], float]:
@@ -80,9 +74,19 @@ def evaluate(arguments: argparse.Namespace) -> int:
         result["checkpoint_sha256"] = content_hash(config.resolve(config.checkpoint))
     if arguments.plots:
         draw(found, arguments.plots, f"{config.name} ({arguments.engine})")
-    if arguments.json:
-        report.write_json(result, Path(arguments.json))
-    return 1 if result.get("differing_embeddings") else 0
+    write_result(arguments, result)
+    return EXIT_ERROR if result.get("differing_embeddings") else 0
+
+
+COMMAND = Command(
+    name="evaluate",
+    group="networks",
+    summary="verification accuracy of a design by the LFW protocol",
+    description="Verification accuracy: 10 folds, cosine, the threshold of a fold chosen on the other nine.",
+    examples=("--config configs/w8a8.yml --faces lfw_112.tar --pairs pairs.txt",),
+    add_arguments=add_arguments,
+    run=evaluate,
+)
 
 
 def _result(engine: str, found, images_per_second: float) -> dict:

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from qmfn.cli.shared import add_design_arguments, command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import Command, add_design_arguments, load_design, write_result
 from qmfn.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,17 +26,7 @@ UNCHANGED = ("name", "model", "quantisation", "training", "csim", "comparison")
 """Groups of a design file that `--output` leaves as they are."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(fold, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "fold",
-        "Chooses SIMD, PE, multipliers and memories of all layers of a folded design; converts nothing.",
-        "--config configs/w4a4.yml --target-fps 1000 --output w4a4_fast.yml",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_design_arguments(parser)
     parser.add_argument(
         "--target-fps", type=_positive, metavar="FPS", help="frames per second to reach with as little as can be"
@@ -52,7 +40,6 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument(
         "--pareto", type=Path, metavar="PICTURE", help="draw frames/s against LUT, BRAM and DSP on several devices"
     )
-    return parser
 
 
 def _positive(text: str) -> float:
@@ -70,16 +57,14 @@ def _percent(text: str) -> float:
 
 
 def fold(arguments: argparse.Namespace) -> int:
-    quiet_libraries()
+    config = load_design(arguments)
     from qmfn import report
-    from qmfn.config import load_config
     from qmfn.estimate import find_device
     from qmfn.estimate.folding_search import search_foldings
     from qmfn.hls.folded.from_checkpoint import design_input, folded_layers
     from qmfn.hls.types import layer_types
     from qmfn.model.initial import design_checkpoint
 
-    config = load_config(arguments.config, arguments.overrides)
     part, clock = arguments.part or config.hls.part, config.hls.clock_period_ns
     checkpoint = design_checkpoint(config)
     source, layers = design_input(checkpoint), folded_layers(checkpoint, layer_types(checkpoint, {}))
@@ -88,12 +73,22 @@ def fold(arguments: argparse.Namespace) -> int:
     if arguments.output:  # before anything is printed: a pager that is closed early must not cost the file
         write_design(config, found.as_yaml(config.hls.backend, part, clock), arguments.output)
     report.show_sections(_sections(found))
-    if arguments.json:
-        report.write_json(found.as_dict(), Path(arguments.json))
+    write_result(arguments, found.as_dict())
     if arguments.pareto:
         lines = {part: _frontier(source, layers, part, clock, budget) for part in PARETO_PARTS}
         draw_pareto(lines, config.name, arguments.pareto)
     return 0
+
+
+COMMAND = Command(
+    name="fold",
+    group="designs",
+    summary="SIMD, PE and memories of a design for a frame rate or a budget",
+    description="Chooses SIMD, PE, multipliers and memories of all layers of a folded design; converts nothing.",
+    examples=("--config configs/w4a4.yml --target-fps 1000 --output w4a4_fast.yml",),
+    add_arguments=add_arguments,
+    run=fold,
+)
 
 
 def _sections(found: FoundFoldings) -> list[Section]:
@@ -195,6 +190,7 @@ def draw_pareto(lines: dict[str, list[FoldedEstimate]], name: str, path: Path) -
         UserError: the picture can't be written.
     """
     import matplotlib
+    import numpy as np
 
     matplotlib.use("Agg")
     from matplotlib import pyplot

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qmfn.cli.shared import command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import Command, load_design, write_result
 from qmfn.cli.verify import add_matching_arguments, say_what_takes_long, stacked
 
 if TYPE_CHECKING:
@@ -17,44 +16,32 @@ BATCH = 64
 """Faces that are embedded at once."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(identify, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "identify",
-        "Compares the largest face of a photo with everyone in a folder: a sub-folder or a picture for each person.",
-        "photo.jpg --gallery people/ --config configs/w4a4.yml",
-        script=False,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="photo, or an aligned face of the design's size")
     parser.add_argument("--gallery", required=True, type=Path, metavar="DIR", help="folder of people")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="people to show (5)")
     add_matching_arguments(parser)
-    return parser
 
 
 def identify(arguments: argparse.Namespace) -> int:
     """Exit code 0 whether somebody is found or not: the table says so."""
-    quiet_libraries()
+    config = load_design(arguments, with_checkpoint=True)
     import numpy as np
 
-    from qmfn import report
-    from qmfn.config import load_config
-    from qmfn.engines import engine
-    from qmfn.faces import matching
+    from qmfn.faces import images, matching
     from qmfn.faces.operating_point import known_threshold
     from qmfn.faces.verification import cosine
 
-    config = load_config(arguments.config, arguments.overrides)
     threshold, about = known_threshold(config, arguments.far)
+    images.FaceStore(arguments.gallery)  # before the face detector is loaded
     probe = matching.face_of(arguments.photo, config.model.input_size)
     gallery = matching.read_gallery(arguments.gallery, config.model.input_size)
     for remark in filter(None, [probe.remark, *(f"left out: {reason}" for reason in gallery.left_out)]):
         print(remark)
     say_what_takes_long(arguments.engine)
+    from qmfn.engines import engine
+    from qmfn.report import show_sections
+
     pixels = stacked([probe, *gallery.faces])
     with engine(config, arguments.engine) as embed:
         batches = [embed(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
@@ -79,10 +66,20 @@ def identify(arguments: argparse.Namespace) -> int:
         "matches": matches,
         "left_out": gallery.left_out,
     }
-    report.show_sections([_section(result, len(gallery.faces), arguments.top)])
-    if arguments.json:
-        report.write_json(result, Path(arguments.json))
+    show_sections([_section(result, len(gallery.faces), arguments.top)])
+    write_result(arguments, result)
     return 0
+
+
+COMMAND = Command(
+    name="identify",
+    group="photos",
+    summary="who of a folder of people is on a photo",
+    description="Compares the largest face of a photo with everyone in a folder: a sub-folder or a picture per person.",
+    examples=("photo.jpg --gallery people/ --config configs/w4a4.yml",),
+    add_arguments=add_arguments,
+    run=identify,
+)
 
 
 def _section(result: dict, pictures: int, top: int) -> Section:

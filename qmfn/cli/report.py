@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli.shared import command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import Command
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(report, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "report",
-        "Estimated, C-synthesis and post-synthesis figures of a project, per layer and in total.",
-        "hls_project/w8a8",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "project", type=Path, metavar="PROJECT", help="project, or any folder between it and its syn/report"
     )
     parser.add_argument("--json", metavar="FILE", help="also write the result as JSON")
-    return parser
 
 
 def report(arguments: argparse.Namespace) -> int:
     """Missing and truncated reports are named; only where nothing can be read that is an error."""
-    quiet_libraries()
     from qmfn.report import show_sections, write_json
     from qmfn.vendor.content import sections
     from qmfn.vendor.reports import read_run
@@ -40,3 +27,14 @@ def report(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_json(comparison.as_dict(), Path(arguments.json))
     return 0
+
+
+COMMAND = Command(
+    name="report",
+    group="vendor tools",
+    summary="what the vendor's tool made of a project, beside the estimates",
+    description="Estimated, C-synthesis and post-synthesis figures of a project, per layer and in total.",
+    examples=("hls_project/w8a8",),
+    add_arguments=add_arguments,
+    run=report,
+)

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli.shared import command_parser, run_command
+from qmfn.cli.shared import Command
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(schema, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "schema",
-        "The JSON schema of design files; printed unless it is written.",
-        "--output configs/schema.json --reference docs/config.md",
-        script=False,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the JSON schema")
     parser.add_argument("--reference", type=Path, metavar="FILE", help="write the reference in Markdown")
-    return parser
 
 
 def schema(arguments: argparse.Namespace) -> int:
@@ -37,3 +24,14 @@ def schema(arguments: argparse.Namespace) -> int:
     if not arguments.output and not arguments.reference:
         print(reference.schema_text(), end="")
     return 0
+
+
+COMMAND = Command(
+    name="schema",
+    group="designs",
+    summary="the JSON schema of design files, for editors",
+    description="The JSON schema of design files; printed unless it is written.",
+    examples=("--output configs/schema.json --reference docs/config.md",),
+    add_arguments=add_arguments,
+    run=schema,
+)

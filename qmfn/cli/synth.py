@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from qmfn.cli.shared import command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import Command, add_json_argument, write_result
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(synth, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "synth",
-        "Synthesise a project with Vitis HLS or Vivado HLS, whichever it was written for: vendor.json.",
-        "hls_project/w8a8 --vsynth",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT", help="project that scripts/convert.py wrote")
     parser.add_argument(
         "--cosim", action="store_true", help="also simulate the RTL and compare its outputs with the C-simulation's"
     )
     parser.add_argument("--vsynth", action="store_true", help="also synthesise the RTL with Vivado")
-    parser.add_argument("--json", metavar="FILE", help="also write the result as JSON")
-    return parser
+    add_json_argument(parser)
 
 
 def synth(arguments: argparse.Namespace) -> int:
     """Earlier results stand until all that was asked for is there."""
-    quiet_libraries()
     from qmfn.report import show_sections, write_json
     from qmfn.vendor.content import sections
     from qmfn.vendor.reports import read_run
@@ -39,11 +26,21 @@ def synth(arguments: argparse.Namespace) -> int:
     from qmfn.vendor.synthesis import VENDOR_JSON, Wanted, synthesise
 
     wanted = Wanted(cosimulation=arguments.cosim, vivado=arguments.vsynth)
-    synthesise(arguments.project, wanted, lambda line: print(line, flush=True))
+    synthesise(arguments.project, wanted)
     comparison = compare(read_run(arguments.project))
     write_json(comparison.as_dict(), arguments.project / VENDOR_JSON)
     show_sections(sections(comparison))
     print(f"report: {arguments.project / VENDOR_JSON}")
-    if arguments.json:
-        write_json(comparison.as_dict(), Path(arguments.json))
+    write_result(arguments, comparison.as_dict())
     return 0
+
+
+COMMAND = Command(
+    name="synth",
+    group="vendor tools",
+    summary="C-synthesis of a project with the vendor's tool",
+    description="Synthesise a project with Vitis HLS or Vivado HLS, whichever it was written for: vendor.json.",
+    examples=("hls_project/w8a8 --vsynth",),
+    add_arguments=add_arguments,
+    run=synth,
+)

@@ -5,31 +5,24 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from qmfn.cli.shared import add_design_arguments, command_parser, quiet_libraries, run_command
+from qmfn.cli.shared import Command, add_design_arguments, load_design, write_result
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from qmfn.faces.matching import PhotoFace
 
 ENGINES = ("keras", "csim")
 FAR_CHOICES = ("1e-2", "1e-3")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run; gives the exit code."""
-    return run_command(verify, command_line().parse_args(arguments))
-
-
-def command_line() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "verify",
-        "Finds and aligns the largest face of two photos, embeds both, and compares the embeddings.",
-        "a.jpg b.jpg --config configs/w4a4.yml",
-        "a.jpg b.jpg --config configs/w4a4.yml --engine csim --picture pair.png",
-        script=False,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ("first", "second"):
         parser.add_argument(name, type=Path, metavar="PHOTO", help="photo, or an aligned face of the design's size")
     add_matching_arguments(parser)
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw both aligned faces with the verdict")
-    return parser
 
 
 def add_matching_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,22 +40,21 @@ def add_matching_arguments(parser: argparse.ArgumentParser) -> None:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Exit code 0 whether it is the same person or not: the verdict says so."""
-    quiet_libraries()
-    from qmfn import report
-    from qmfn.config import load_config
-    from qmfn.engines import engine
-    from qmfn.faces import matching
+    config = load_design(arguments, with_checkpoint=True)
+    from qmfn.faces import images, matching
     from qmfn.faces.operating_point import known_threshold
     from qmfn.faces.verification import cosine
 
-    config = load_config(arguments.config, arguments.overrides)
     threshold, about = known_threshold(config, arguments.far)
+    images.read_image(arguments.second)  # before the face detector is loaded for the first
     first, second = (matching.face_of(path, config.model.input_size) for path in (arguments.first, arguments.second))
     faces = (first, second)
     for face in faces:
         if face.remark:
             print(face.remark)
     say_what_takes_long(arguments.engine)
+    from qmfn.engines import engine
+
     with engine(config, arguments.engine, jobs=1) as embed:
         similarity = cosine(*embed(stacked(faces)).astype(float))
     decision = matching.decision(similarity, threshold)
@@ -74,19 +66,32 @@ def verify(arguments: argparse.Namespace) -> int:
     if arguments.picture:
         matching.draw_pair(faces, verdict, arguments.picture)
         print(f"picture: {arguments.picture}")
-    if arguments.json:
-        result = {
-            "design": config.name,
-            "engine": arguments.engine,
-            "photos": [face.as_dict() for face in faces],
-            "similarity": similarity,
-            "far": arguments.far,
-            "threshold": threshold.cosine if threshold else None,
-            "decision": decision,
-            "about": about,
-        }
-        report.write_json(result, Path(arguments.json))
+    result = {
+        "design": config.name,
+        "engine": arguments.engine,
+        "photos": [face.as_dict() for face in faces],
+        "similarity": similarity,
+        "far": arguments.far,
+        "threshold": threshold.cosine if threshold else None,
+        "decision": decision,
+        "about": about,
+    }
+    write_result(arguments, result)
     return 0
+
+
+COMMAND = Command(
+    name="verify",
+    group="photos",
+    summary="do two photos show the same person",
+    description="Finds and aligns the largest face of two photos, embeds both, and compares the embeddings.",
+    examples=(
+        "a.jpg b.jpg --config configs/w4a4.yml",
+        "a.jpg b.jpg --config configs/w4a4.yml --engine csim --picture pair.png",
+    ),
+    add_arguments=add_arguments,
+    run=verify,
+)
 
 
 WORDS = {"same": "same person", "different": "different people"}
@@ -98,7 +103,7 @@ def say_what_takes_long(engine: str) -> None:
         print("converting the design and compiling its C-simulation ...", flush=True)
 
 
-def stacked(faces: Sequence):
+def stacked(faces: Sequence[PhotoFace]) -> np.ndarray:
     """Faces as an engine takes them: uint8 (N, size, size, 3)."""
     import numpy as np
 

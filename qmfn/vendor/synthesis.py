@@ -7,12 +7,13 @@ built: the results take the place of earlier ones when all that was asked for is
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from qmfn.errors import UserError
 from qmfn.files import exchange, folder_aside
 from qmfn.vendor.reports import read_run
 from qmfn.vendor.tree import POST_SYNTHESIS, POST_SYNTHESIS_HIERARCHY
+
+_logger = logging.getLogger(__name__)
 
 BUILD_SCRIPT, OPTIONS_FILE, PROJECT_SCRIPT, VIVADO_SCRIPT = (
     "build_prj.tcl", "build_opt.tcl", "project.tcl", "vivado_synth.tcl",
@@ -54,19 +57,18 @@ class Wanted:
         }
 
 
-def synthesise(project: Path, wanted: Wanted, say: Callable[[str], None]) -> None:
-    """Run the tool that the project was written for; its reports replace earlier ones.
+def synthesise(project: Path, wanted: Wanted) -> None:
+    """Run the tool that the project was written for; its reports replace earlier ones. Progress is logged.
 
     Args:
         project: a folder that hls4ml wrote.
-        say: takes one line of progress.
 
     Raises:
         UserError: no such project, no such tool, or the tool failed; earlier results stand.
     """
     project = project.resolve()
     name, command = project_name(project), tool_command(project, wanted)
-    say(f"running {' '.join(command)}")
+    _logger.info("running %s", " ".join(command))
     results = (
         f"{name}_prj", POST_SYNTHESIS, POST_SYNTHESIS_HIERARCHY, VENDOR_JSON, LOG, FAILED_LOG,
         "tb_data/csim_results.log", "tb_data/rtl_cosim_results.log",
@@ -74,7 +76,7 @@ def synthesise(project: Path, wanted: Wanted, say: Callable[[str], None]) -> Non
     try:
         with _copy(project, results) as folder:
             _prepare(folder, wanted)
-            code = _run(command, folder, say)
+            code = _run(command, folder)
             if failure := _failure(code, folder, wanted):
                 exchange(_renamed_log(folder), project, [FAILED_LOG])
                 said = f"{project}: {command[0]} {failure}"
@@ -143,8 +145,8 @@ def _prepare(folder: Path, wanted: Wanted) -> None:
             script.write(f"\n{HIERARCHY}\n")
 
 
-def _run(command: list[str], folder: Path, say: Callable[[str], None]) -> int:
-    """The tool's exit code. Its output goes to the log; the headings of its steps are told."""
+def _run(command: list[str], folder: Path) -> int:
+    """The tool's exit code. Its output goes to the log; the headings of its steps are logged."""
     # In a session of its own, so that an interrupt ends the tool with everything it started.
     process = subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -156,7 +158,7 @@ def _run(command: list[str], folder: Path, say: Callable[[str], None]) -> int:
             for line in process.stdout:
                 log.write(line)
                 if line.startswith("*****"):
-                    say(line.strip("* \n"))
+                    _logger.info(line.strip("* \n"))
         return process.wait()
     except BaseException:
         _end(process)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 import signal
@@ -17,6 +16,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from qmfn.cli import command as find_command
 from qmfn.config import load_config
 from qmfn.model.checkpoint import save_checkpoint
 from qmfn.model.initial import random_checkpoint
@@ -132,7 +132,7 @@ def call(capsys) -> Callable[..., Outcome]:
 
     def run(command: str, *arguments: str | Path) -> Outcome:
         capsys.readouterr()
-        code = importlib.import_module(f"qmfn.cli.{command}").main([str(argument) for argument in arguments])
+        code = find_command(command).main([str(argument) for argument in arguments])
         return Outcome(code, *capsys.readouterr())
 
     return run

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,30 +44,15 @@ def test_help_is_printed_by_every_script(start, finish, command):
     assert "--config" in outcome.out and "example: python scripts" in outcome.out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_needs_no_heavy_library(repository, command):
-    code = f"""
-import sys
-sys.path.insert(0, {str(repository)!r})
-from qmfn.cli.{command} import main
-try:
-    main(["--help"])
-finally:
-    assert not {{"tensorflow", "hls4ml", "qkeras", "sklearn", "matplotlib"}} & set(sys.modules)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-
-
 def test_the_steps_of_the_command_are_those_of_the_flow():
     assert convert.STEPS == flow.STEP_NAMES
 
 
 @pytest.mark.parametrize("arguments", [[], ["--config", "tiny.yml", "--until", "synthesis"], ["--until", "load"]])
-def test_a_wrong_option_shows_the_usage_and_exits_with_2(arguments, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        convert.main(arguments)
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: convert.py")
+def test_a_wrong_option_shows_the_usage_and_exits_with_2(start, finish, arguments):
+    outcome = finish(start("convert", *arguments))
+    assert outcome.code == 2
+    assert outcome.err.startswith("usage: convert.py")
 
 
 def test_a_conversion_ends_with_a_verified_project(converted):

@@ -149,9 +149,7 @@ def test_shared_data_are_listed_one_by_one(monkeypatch, tmp_path):
 
 
 def test_it_runs_where_no_package_is_installed(repository, tmp_path):
-    code = (
-        f"import sys; sys.path.insert(0, {str(repository)!r}); from qmfn.cli.main import main; sys.exit(main(['doctor']))"
-    )
+    code = f"import sys; sys.path.insert(0, {str(repository)!r}); from qmfn.cli import main; sys.exit(main(['doctor']))"
     # -S: without site-packages, as in an environment where nothing was installed yet; -I: from nowhere else.
     outcome = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60

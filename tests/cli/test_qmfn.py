@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import resource
 import subprocess
 import sys
-from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
-from qmfn.cli.main import COMMANDS, command_module, main
+from qmfn.cli import command as find_command
+from qmfn.cli import commands, main
 
 HEAVY = {"numpy", "pydantic", "yaml", "rich", "tensorflow", "hls4ml", "matplotlib", "shtab"}
 
-WRITTEN = [command for command in COMMANDS if find_spec(f"qmfn.cli.{command.replace('-', '_')}")]
+NAMES = [command.name for command in commands()]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "qmfn.cli.main", *arguments], capture_output=True, text=True)
+    return subprocess.run([sys.executable, "-m", "qmfn", *arguments], capture_output=True, text=True)
 
 
-def help_of(arguments: list[str], opened, capsys) -> str:
-    with pytest.raises(SystemExit) as stopped:
-        opened(arguments)
-    assert stopped.value.code == 0
-    return capsys.readouterr().out
+def scripts(repository: Path) -> dict[str, Path]:
+    """Name of a command -> its script."""
+    return {path.stem.replace("_", "-"): path for path in (repository / "scripts").glob("*.py")}
 
 
 def test_the_entry_point_is_this_main(repository):
-    assert '[project.scripts]\nqmfn = "qmfn.cli.main:main"\n' in (repository / "pyproject.toml").read_text()
+    assert '[project.scripts]\nqmfn = "qmfn.cli:main"\n' in (repository / "pyproject.toml").read_text()
+
+
+def test_a_command_is_defined_in_the_module_of_its_name_alone(repository):
+    assert len(NAMES) == len(set(NAMES)) >= 17
+    for name in NAMES:
+        assert find_command(name).name == name
+    dispatcher = (repository / "qmfn" / "cli" / "__init__.py").read_text().partition("EXAMPLES = ")[2].partition('"""')
+    shared = (repository / "qmfn" / "cli" / "shared.py").read_text()
+    for command in commands():
+        assert not any(command.summary in text for text in (*dispatcher, shared))
 
 
 def test_help_lists_every_command_with_a_line_and_examples():
     outcome = run("--help")
     assert (outcome.returncode, outcome.stderr) == (0, "")
-    for command, line in COMMANDS.items():
-        assert re.search(rf"^  {command} +{re.escape(line)}$", outcome.stdout, re.MULTILINE)
+    for command in commands():
+        assert re.search(rf"^  {command.name} +{re.escape(command.summary)}$", outcome.stdout, re.MULTILINE)
     assert "examples:\n  qmfn " in outcome.stdout and "exit codes: 0 done" in outcome.stdout
 
 
@@ -48,45 +58,95 @@ def test_help_is_there_at_once():
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
 
 
-@pytest.mark.parametrize("command", ["", *WRITTEN])
-def test_help_needs_no_heavy_library(command):
+def loaded_by(arguments: list[str]) -> tuple[set[str], str]:
+    """Modules that a command line has imported when it ends, and what it printed on stderr."""
     code = f"""
 import sys
-from qmfn.cli.main import main
+from qmfn.cli import main
 try:
-    main({[command, "--help"] if command else ["--help"]!r})
+    main({arguments!r})
 finally:
-    print("loaded", *sys.modules)
+    print("\\nloaded", *sys.modules)
 """
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    allowed = {"numpy"} if command in ("bench", "evaluate", "fold") else set()
-    loaded = set(outcome.stdout.rpartition("\nloaded ")[2].split())
-    assert not (HEAVY - allowed) & loaded
+    return set(outcome.stdout.rpartition("\nloaded ")[2].split()), outcome.stderr
 
 
-def test_every_script_opens_a_command_of_qmfn(repository):
-    scripts = {script.stem.replace("_", "-") for script in (repository / "scripts").glob("*.py")}
-    assert scripts <= set(COMMANDS)
+@pytest.mark.parametrize("command", ["", *NAMES])
+def test_help_needs_no_heavy_library(command):
+    loaded, _ = loaded_by([command, "--help"] if command else ["--help"])
+    assert "qmfn.cli.convert" in loaded and not HEAVY & loaded
 
 
-@pytest.mark.parametrize("command", WRITTEN)
-def test_help_is_in_the_words_of_its_door(command, repository, capsys):
-    by_qmfn = help_of([command, "--help"], main, capsys)
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("convert --config none.yml", "none.yml: no such design file."),
+        ("convert --config broken.yml", "broken.yml: is not valid YAML"),
+        ("convert --config tiny.yml --set hls.colour=red", "unknown key"),
+        ("convert --config tiny.yml --set checkpoint=none.npz", "none.npz: no such file."),
+        ("convert --config tiny.yml --faces none", "none does not exist"),
+        ("estimate --config none.yml", "none.yml: no such design file."),
+        ("fold --config none.yml", "none.yml: no such design file."),
+        ("bench --config none.yml", "none.yml: no such design file."),
+        ("train --config none.yml", "none.yml: no such design file."),
+        ("train --config trained.yml --set training.faces=[none.tar]", "none.tar: no such file"),
+        ("search-bits --config tiny.yml --footprint 9 --set training.faces=[none.tar]", "none.tar: no such file"),
+        ("evaluate --config tiny.yml --faces none --pairs pairs.csv", "none does not exist"),
+        ("evaluate --config tiny.yml --faces faces --pairs none.csv", "none.csv does not exist."),
+        ("operating-point --config trained.yml --set training.faces=[none.tar]", "none.tar: no such file"),
+        ("verify grass.png none.png --config tiny.yml", "none.png does not exist."),
+        ("identify none.png --gallery faces --config tiny.yml", "none.png does not exist."),
+        ("identify grass.png --gallery none --config tiny.yml", "none does not exist"),
+        ("compare none", "none"),
+        ("report none", "none"),
+        ("synth none", "none"),
+    ],
+)
+def test_a_wrong_file_name_costs_no_tensorflow(line, sentence):
+    loaded, said = loaded_by(line.split())
+    assert said.startswith("error: ") and sentence in said
+    assert not {"tensorflow", "keras", "qkeras", "hls4ml"} & loaded
+
+
+def test_the_scripts_are_those_of_commands_and_name_them_once(repository):
+    found = scripts(repository)
+    assert set(found) == {
+        "bench", "calibrate", "compare", "convert", "estimate", "evaluate", "fold", "report", "search-bits", "synth",
+        "train",
+    }  # fmt: skip
+    assert set(found) <= set(NAMES)
+    for name, path in found.items():
+        docstring, *rest = ast.parse(path.read_text()).body
+        assert isinstance(docstring, ast.Expr)
+        assert [ast.unparse(line) for line in rest] == ["from qmfn.cli import script", f"script({name!r})"]
+
+
+@pytest.mark.parametrize("command", NAMES)
+def test_help_is_in_the_words_of_its_entry_point(command):
+    by_qmfn = find_command(command).parser().format_help()
     assert by_qmfn.startswith(f"usage: qmfn {command} ")
     assert re.search(rf"^(example: |examples:\n  )qmfn {command}", by_qmfn, re.MULTILINE)
     assert "scripts/" not in by_qmfn.partition("example")[2]
-    script = f"{command.replace('-', '_')}.py"
-    if (repository / "scripts" / script).exists():
-        by_script = help_of(["--help"], command_module(command).main, capsys)
-        assert by_script.startswith(f"usage: {script} ")
-        assert f"python scripts/{script}" in by_script
+
+
+@pytest.mark.parametrize("command", ["convert", "search-bits"])
+def test_a_script_is_the_command_in_words_of_its_own(command, repository):
+    path = scripts(repository)[command]
+    helped = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True)
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert helped.stdout.startswith(f"usage: {path.name} ") and f"example: python scripts/{path.name} " in helped.stdout
+    words = find_command(command).parser(f"python scripts/{path.name}").format_help()
+    assert helped.stdout == words
+    wrong = subprocess.run([sys.executable, path, "--confg"], capture_output=True, text=True)
+    assert (wrong.returncode, wrong.stdout) == (2, "") and wrong.stderr.startswith(f"usage: {path.name} ")
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ([], "usage: qmfn [--help] [--version] COMMAND"),
-        (["convrt"], "invalid choice: 'convrt' (choose from 'convert', "),
+        (["convrt"], "invalid choice: 'convrt' (choose from 'compare', 'convert', "),
         (["convert"], "usage: qmfn convert "),
         (["verify", "one.jpg", "--config", "tiny.yml"], "usage: qmfn verify "),
     ],
@@ -102,12 +162,13 @@ def test_a_user_error_is_one_sentence_and_1(capsys):
     assert capsys.readouterr().err == "error: none.yml: no such design file.\n"
 
 
-def test_a_command_runs_as_its_script_does(tmp_path, capsys):
+def test_a_command_runs_as_its_script_does(tmp_path, capsys, start, finish):
     arguments = ["--config", "tiny.yml", "--until", "load", "--output"]
     assert main(["convert", *arguments, str(tmp_path / "one")]) == 0
     by_qmfn = capsys.readouterr().out
-    assert command_module("convert").main([*arguments, str(tmp_path / "two")]) == 0
-    assert by_qmfn.replace("/one/", "/two/") == capsys.readouterr().out
+    by_script = finish(start("convert", *arguments, str(tmp_path / "two")))
+    assert (by_script.code, by_script.err) == (0, "")
+    assert by_qmfn.replace("/one/", "/two/") == by_script.out
 
 
 def complete(script: str, *words: str) -> list[str]:
@@ -135,4 +196,4 @@ def test_other_shells_get_every_command_too(shell, start):
     outcome = run("completion", shell)
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stdout.startswith(start)
-    assert all(command in outcome.stdout for command in WRITTEN)
+    assert all(command in outcome.stdout for command in NAMES)

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from qmfn.cli import schema
+from qmfn.cli.schema import COMMAND as schema
 from qmfn.config import DesignConfig, load_config, reference
 from qmfn.config.schema import Strict
 from qmfn.errors import UserError

@@ -171,14 +171,14 @@ def test_frontier_is_within_the_budget_and_falls(network):
 
 def test_command_prints_and_writes(tmp_path, configs, capsys):
     files = ["--output", str(tmp_path / "x.yml"), "--json", str(tmp_path / "x.json")]
-    assert fold.main(["--config", str(configs / "tiny.yml"), "--target-fps", "20000", *files]) == 0
+    assert fold.COMMAND.main(["--config", str(configs / "tiny.yml"), "--target-fps", "20000", *files]) == 0
     assert "frames/s (estimated)" in capsys.readouterr().out
     assert (tmp_path / "x.json").exists()
     assert load_config(tmp_path / "x.yml").hls.dataflow == "folded"
 
 
 def test_command_says_what_is_in_the_way(configs, capsys):
-    assert fold.main(["--config", str(configs / "tiny.yml"), "--target-fps", "1e6"]) == 1
+    assert fold.COMMAND.main(["--config", str(configs / "tiny.yml"), "--target-fps", "1e6"]) == 1
     assert "however it is folded" in capsys.readouterr().err
 
 

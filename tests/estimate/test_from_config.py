@@ -56,8 +56,8 @@ def test_estimating_needs_neither_tensorflow_nor_hls4ml():
     code = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from qmfn.cli.estimate import main
-assert main(["--config", {str(ROOT / "configs" / "stock.yml")!r}]) == 0
+from qmfn.cli import main
+assert main(["estimate", "--config", {str(ROOT / "configs" / "stock.yml")!r}]) == 0
 assert not {{"tensorflow", "hls4ml", "qkeras", "sklearn", "scipy", "matplotlib"}} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)

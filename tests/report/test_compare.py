@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from qmfn.cli.compare import main
+from qmfn.cli.compare import COMMAND
 from qmfn.errors import UserError
 from qmfn.report.compare import panels, read_designs
 from qmfn.report.pictures import Panel, Point
+
+main = COMMAND.main
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 import pytest
 from helpers.vendor_trees import FIRMWARE, HIERARCHY, UTILISATION, FakeModule, small_tree
 
-from qmfn.cli import report
+from qmfn.cli.report import COMMAND as report
 from qmfn.errors import UserError
 from qmfn.vendor.layers import layers_of, read_calls
 from qmfn.vendor.reports import read_run
