@@ -1,9 +1,12 @@
-"""What several folders of tests need: the shipped designs, small face pictures, float weights of a small network."""
+"""What several folders of tests need: the shipped designs, small face pictures, float weights of a small network.
+
+And their order: `make test` spreads the files over processes in the order given here, so slow ones come first.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,19 @@ import pytest
 from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory) -> Iterator[None]:
+    """The C-simulations that tests compile stay out of the user's cache, and out of that of another process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QMFN_CACHE", str(tmp_path_factory.mktemp("libraries")))
+        yield
 
 
 @pytest.fixture(scope="session")

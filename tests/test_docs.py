@@ -217,6 +217,7 @@ def runs() -> list[Command]:
     return list(kinds.values())
 
 
+@pytest.mark.slow
 @each(runs())
 def test_a_cheap_command_runs(command, small, monkeypatch, capsys):
     monkeypatch.chdir(small)

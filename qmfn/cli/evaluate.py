@@ -39,10 +39,11 @@ def evaluate(arguments: argparse.Namespace) -> int:
     if arguments.engine == "float" or arguments.compare_with_float:
         shared_file(config.training.float_weights)
     from qmfn.faces.images import FaceStore
-    from qmfn.faces.verification import cosine, embed, read_pairs, verify
+    from qmfn.faces.verification import cosine, embed, known_pictures, read_pairs, verify
 
     pairs = read_pairs(arguments.pairs)
     store = FaceStore(arguments.faces)
+    known_pictures(store, pairs.paths)
     import numpy as np
 
     from qmfn.engines import engine, float_engine, keras_engine

@@ -83,6 +83,7 @@ def written(folder: Path, **changes) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool, control", [("Vitis", "none"), ("Vivado", "axi_lite")])
 def test_bytes_in_are_values_and_values_out_are_words(tmp_path, tool, control):
     folder = written(tmp_path / "project", tool=tool, control=control)

@@ -155,7 +155,7 @@ def start(repository, cache) -> Callable[..., subprocess.Popen]:
 @pytest.fixture(scope="session")
 def finish() -> Callable[[subprocess.Popen], Outcome]:
     def wait(process: subprocess.Popen) -> Outcome:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=600)  # of a machine with much other work
         return Outcome(process.returncode, out, err)
 
     return wait

@@ -192,9 +192,14 @@ BAD_INPUT = [
 ]
 
 
+SECONDS = ("model.head_channels=16384", "checkpoint=file.txt/a.npz")
+"""In a command line that takes seconds until its error."""
+
+
 def table():
     for command, wrong, sentence in BAD_INPUT:
-        yield pytest.param(command, wrong, sentence, id=f"{command} {wrong}")
+        marks = [pytest.mark.slow] if any(text in wrong for text in SECONDS) else []
+        yield pytest.param(command, wrong, sentence, id=f"{command} {wrong}", marks=marks)
 
 
 @pytest.mark.parametrize(("command", "wrong", "sentence"), table())
@@ -210,6 +215,7 @@ def test_bad_input_ends_in_one_sentence_and_changes_nothing(call, earlier, snaps
     assert not (earlier / "run" / "new.npz").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "working"), [("convert", CONVERT), ("train", TRAIN)])
 def test_the_command_lines_that_the_table_spoils_work(call, tmp_path, command, working):
     assert call(command, *shlex.split(working.format(output=tmp_path))).code == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import re
 import resource
 import subprocess
@@ -58,54 +60,78 @@ def test_help_is_there_at_once():
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
 
 
-def loaded_by(arguments: list[str]) -> tuple[set[str], str]:
-    """Modules that a command line has imported when it ends, and what it printed on stderr."""
-    code = f"""
-import sys
+RUN_LINES = """
+import contextlib, io, json, sys
 from qmfn.cli import main
-try:
-    main({arguments!r})
-finally:
-    print("\\nloaded", *sys.modules)
+for line in json.load(sys.stdin):
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        main(line.split())
+    print(json.dumps([line, said.getvalue(), list(sys.modules)]))
 """
-    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(outcome.stdout.rpartition("\nloaded ")[2].split()), outcome.stderr
+"""Runs command lines in one process: what each of them says, and which modules are loaded after it."""
 
 
-@pytest.mark.parametrize("command", ["", *NAMES])
-def test_help_needs_no_heavy_library(command):
-    loaded, _ = loaded_by([command, "--help"] if command else ["--help"])
-    assert "qmfn.cli.convert" in loaded and not HEAVY & loaded
+def run_lines(lines: list[str], folder: Path) -> dict[str, tuple[str, set[str]]]:
+    environment = {**os.environ, "QMFN_SHARED": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_LINES], input=json.dumps(lines), capture_output=True, text=True, check=True,
+        cwd=folder, env=environment,
+    )  # fmt: skip
+    return {line: (said, set(modules)) for line, said, modules in map(json.loads, done.stdout.splitlines())}
 
 
-@pytest.mark.parametrize(
-    ("line", "sentence"),
-    [
-        ("convert --config none.yml", "none.yml: no such design file."),
-        ("convert --config broken.yml", "broken.yml: is not valid YAML"),
-        ("convert --config tiny.yml --set hls.colour=red", "unknown key"),
-        ("convert --config tiny.yml --set checkpoint=none.npz", "none.npz: no such file."),
-        ("convert --config tiny.yml --faces none", "none does not exist"),
-        ("estimate --config none.yml", "none.yml: no such design file."),
-        ("fold --config none.yml", "none.yml: no such design file."),
-        ("bench --config none.yml", "none.yml: no such design file."),
-        ("train --config none.yml", "none.yml: no such design file."),
-        ("train --config trained.yml --set training.faces=[none.tar]", "none.tar: no such file"),
-        ("search-bits --config tiny.yml --footprint 9 --set training.faces=[none.tar]", "none.tar: no such file"),
-        ("evaluate --config tiny.yml --faces none --pairs pairs.csv", "none does not exist"),
-        ("evaluate --config tiny.yml --faces faces --pairs none.csv", "none.csv does not exist."),
-        ("operating-point --config trained.yml --set training.faces=[none.tar]", "none.tar: no such file"),
-        ("verify grass.png none.png --config tiny.yml", "none.png does not exist."),
-        ("identify none.png --gallery faces --config tiny.yml", "none.png does not exist."),
-        ("identify grass.png --gallery none --config tiny.yml", "none does not exist"),
-        ("compare none", "none"),
-        ("report none", "none"),
-        ("synth none", "none"),
-    ],
-)
-def test_a_wrong_file_name_costs_no_tensorflow(line, sentence):
-    loaded, said = loaded_by(line.split())
-    assert said.startswith("error: ") and sentence in said
+HELP = ["--help", *(f"{name} --help" for name in NAMES)]
+
+
+@pytest.fixture(scope="module")
+def helped(tmp_path_factory) -> dict[str, tuple[str, set[str]]]:
+    return run_lines(HELP, tmp_path_factory.mktemp("empty"))
+
+
+@pytest.mark.parametrize("line", HELP)
+def test_help_needs_no_heavy_library(line, helped):
+    said, loaded = helped[line]
+    assert said == "" and "qmfn.cli.convert" in loaded and not HEAVY & loaded
+
+
+WRONG = {
+    "convert --config none.yml": "none.yml: no such design file.",
+    "convert --config broken.yml": "broken.yml: is not valid YAML",
+    "convert --config tiny.yml --set hls.colour=red": "unknown key",
+    "convert --config tiny.yml --set checkpoint=none.npz": "none.npz: no such file.",
+    "convert --config tiny.yml --faces none": "none does not exist",
+    "estimate --config none.yml": "none.yml: no such design file.",
+    "fold --config none.yml": "none.yml: no such design file.",
+    "bench --config none.yml": "none.yml: no such design file.",
+    "train --config none.yml": "none.yml: no such design file.",
+    "train --config trained.yml --set training.faces=[none.tar]": "none.tar: no such file",
+    "search-bits --config tiny.yml --footprint 9 --set training.faces=[none.tar]": "none.tar: no such file",
+    "evaluate --config tiny.yml --faces none --pairs pairs.csv": "none does not exist",
+    "evaluate --config tiny.yml --faces faces --pairs none.csv": "none.csv does not exist.",
+    "evaluate --config tiny.yml --faces faces --pairs unknown_pairs.csv": "images are not in faces, first nobody/0.png",
+    "evaluate --config tiny.yml --faces faces --pairs pairs.csv --engine float "
+    "--set training.float_weights=none.npz": "none.npz: no such file",
+    "operating-point --config trained.yml --set training.faces=[none.tar]": "none.tar: no such file",
+    "verify grass.png none.png --config tiny.yml": "none.png does not exist.",
+    "identify none.png --gallery faces --config tiny.yml": "none.png does not exist.",
+    "identify grass.png --gallery none --config tiny.yml": "none does not exist",
+    "compare none": "none",
+    "report none": "none",
+    "synth none": "none",
+}
+"""A command line with a wrong name -> what is said."""
+
+
+@pytest.fixture(scope="module")
+def refused(material) -> dict[str, tuple[str, set[str]]]:
+    return run_lines(list(WRONG), material)
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_a_wrong_file_name_costs_no_tensorflow(line, refused):
+    said, loaded = refused[line]
+    assert said.startswith("error: ") and WRONG[line] in said and said.count("\n") == 1
     assert not {"tensorflow", "keras", "qkeras", "hls4ml"} & loaded
 
 
@@ -162,6 +188,7 @@ def test_a_user_error_is_one_sentence_and_1(capsys):
     assert capsys.readouterr().err == "error: none.yml: no such design file.\n"
 
 
+@pytest.mark.slow
 def test_a_command_runs_as_its_script_does(tmp_path, capsys, start, finish):
     arguments = ["--config", "tiny.yml", "--until", "load", "--output"]
     assert main(["convert", *arguments, str(tmp_path / "one")]) == 0

@@ -129,6 +129,6 @@ def test_an_unknown_part_is_an_error_of_the_user():
 
 
 def test_a_network_of_mobilefacenets_size_takes_well_under_two_seconds():
-    start = time.perf_counter()
+    start = time.process_time()  # other work on the machine doesn't stretch it
     estimate(design(layers=150))
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

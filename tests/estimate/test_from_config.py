@@ -31,6 +31,7 @@ def assert_equal(config: DesignConfig, checkpoint: Checkpoint) -> None:
     assert described == converted
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(config=designs(), seed=st.integers(0, 2**16))
 def test_random_designs_are_described_as_hls4ml_converts_them(config, seed):
@@ -47,9 +48,9 @@ def test_the_full_network_is_described_as_hls4ml_converts_it(backend):
 def test_a_full_estimate_without_conversion_takes_a_fraction_of_a_second():
     config = load_config(ROOT / "configs" / "stock.yml")
     checkpoint = design_checkpoint(config)
-    start = time.perf_counter()
+    start = time.process_time()  # other work on the machine doesn't stretch it
     estimate(describe_design(config, checkpoint))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_estimating_needs_neither_tensorflow_nor_hls4ml():

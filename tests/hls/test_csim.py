@@ -14,6 +14,8 @@ from qmfn.config import load_config
 from qmfn.hls import compiler, csim
 from qmfn.model.initial import design_checkpoint
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = 12
 

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = int(os.environ.get("QMFN_EXAMPLES", 10))
 
 
+@pytest.mark.slow
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -45,6 +46,7 @@ def test_csim_equals_qkeras_at_full_size(tmp_path):
     assert sum(tensor.values for tensor in result.tensors) == 2 * 8_270_924
 
 
+@pytest.mark.slow
 def test_a_single_wrong_bit_is_found_and_named(tmp_path):
     """The comparison can fail: one weight of the written project is changed in its last bit."""
     config = load_config(ROOT / "configs" / "tiny.yml")

@@ -14,6 +14,8 @@ from qmfn.config import load_config
 from qmfn.hls.compiler import CSIM_TYPES, FLAGS
 from qmfn.model.initial import design_checkpoint
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = Path(hls4ml.__file__).parent / "templates"
 FOLDERS = {

@@ -93,6 +93,7 @@ def test_the_simulated_top_function_is_the_delivered_one_plus_probes(tiny):
         project.check_probes(probed.replace("qprelu", "prelu", 1), delivered)
 
 
+@pytest.mark.slow
 def test_the_vendor_test_bench_gives_the_expected_embeddings(tiny):
     """Compile and run the project's own test bench as the vendor's csim does, and compare its log."""
     config, _, folder, model, _, _ = tiny

@@ -252,6 +252,7 @@ def test_bits_have_a_prefix(number, words):
     assert bits(number).replace("\u00a0", " ") == words
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize("device", WIDTHS)
 @pytest.mark.parametrize(("theme", "number"), [("light", 1), ("dark", 0)])
@@ -265,6 +266,7 @@ def test_the_page_opens_in_a_browser(everything, tmp_path, device, theme, number
     assert (abs(pixels - background) > 60).mean() > 0.01  # there is something on it
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_nothing_is_wider_than_a_phone_and_a_click_sorts(everything, tmp_path):
     script = """(() => {

@@ -70,6 +70,7 @@ def test_sampled_inputs_times_the_kernel_are_the_sums(layer, random, monkeypatch
 MID_RISE = ["quantisation.weight_quantiser=mid-rise", "quantisation.weight_bits=2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides", [[], ["quantisation.offset_bits=4"], MID_RISE], ids=["no offsets", "offsets", "mid-rise"]
 )

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = int(os.environ.get("QMFN_EXAMPLES", 8))
 
 
+@pytest.mark.slow
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -38,8 +39,8 @@ def test_every_stage_equals_qkeras_for_random_networks_and_foldings(config, seed
     assert all(tensor.values for tensor in result.tensors)
 
 
-@pytest.mark.parametrize("types", ["fast", "reference"])
-@pytest.mark.parametrize("multiplier", ["fabric", "dsp"])
+@pytest.mark.parametrize("types", ["fast", pytest.param("reference", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("multiplier", ["fabric", pytest.param("dsp", marks=pytest.mark.slow)])
 def test_tiny_equals_qkeras(tmp_path, types, multiplier):
     layers = {"bottleneck*_expand": {"simd": 4, "pe": 4, "multiplier": multiplier}}
     config = load_config(ROOT / "configs" / "tiny.yml", ["hls.dataflow=folded", f"hls.layers={layers}"])

@@ -86,6 +86,7 @@ def test_memories_multipliers_and_fifos_are_bound_as_asked(project):
     assert re.search(r"struct bottleneck1_expand_config .*?folded::shared_dsp<2, \d+>", parameters, re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("types", ["reference", "fast"])
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
 def test_kernels_and_stages_compile_without_warnings(project, compiler, types):
@@ -152,6 +153,7 @@ def test_a_layer_without_a_kernel_is_named(tmp_path):
         _through_hls4ml(network, tmp_path, {})
 
 
+@pytest.mark.slow
 def test_a_qkeras_network_goes_through_the_backend_by_its_name(tmp_path):
     """ReLU, unsigned activations, `same` padding, residual add: hls4ml's users, without a design file."""
     network = qkeras_network()

@@ -22,6 +22,8 @@ from qmfn.hls.folded.verify import UNBOUNDED, Verification
 from qmfn.hls.types import layer_types
 from qmfn.model.initial import design_checkpoint
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 FRAMES = 3
 
@@ -177,7 +179,6 @@ def test_a_deadlock_leaves_nothing_behind_for_the_next_run(design):
 
 
 @pytest.mark.parametrize("name", ["w8a8", "w4a4", "mixed", "extreme"])
-@pytest.mark.slow
 def test_shipped_designs_run_as_the_cycle_model_says(name, tmp_path):
     shipped = converted(load_config(ROOT / "configs" / f"{name}.yml"), tmp_path)
     pipeline, sized = shipped.pipeline, shipped.verification.check(shipped.images)
@@ -195,7 +196,6 @@ def test_shipped_designs_run_as_the_cycle_model_says(name, tmp_path):
 
 
 @pytest.mark.parametrize("design", [tiny], indirect=True)
-@pytest.mark.slow
 def test_reference_types_give_the_same(design):
     reference = Verification(design.folder, design.pipeline, types="reference")
     found, wanted = reference.run(design.images), design.verification.run(design.images)
