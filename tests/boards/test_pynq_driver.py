@@ -29,15 +29,42 @@ class Buffer(np.ndarray):
 
 
 class Board:
-    """Frames that were sent, and transfers that are under way; as strict as the DMA in simple mode."""
+    """Frames that were sent, and transfers that are under way; as strict as the DMA in simple mode.
+
+    A channel method named in `failing` does its work and then raises, once: Ctrl-C between any two steps of the driver.
+    """
 
     def __init__(self):
         self.results, self.receiving, self.sending, self.registers = [], None, False, {}
+        self.failing: dict[str, BaseException] = {}
+        self.steps_of_reset = 0
         self.dma = types.SimpleNamespace(
-            sendchannel=types.SimpleNamespace(transfer=self.send, wait=self.sent),
-            recvchannel=types.SimpleNamespace(transfer=self.receive, wait=self.received),
-        )
+            sendchannel=types.SimpleNamespace(transfer=self.step(self.send), wait=self.step(self.sent)),
+            recvchannel=types.SimpleNamespace(transfer=self.step(self.receive), wait=self.step(self.received)),
+            write=self.write_dma, read=self.read_dma,
+        )  # fmt: skip
         self.network = types.SimpleNamespace(write=self.registers.__setitem__)
+
+    def step(self, method):
+        def run(*arguments):
+            method(*arguments)
+            if method.__name__ in self.failing:
+                raise self.failing.pop(method.__name__)
+
+        return run
+
+    def write_dma(self, offset, value):
+        """Control register of the sending channel: its Reset bit stays set for a while, then no transfer is left."""
+        assert (offset, value) == (0x00, 0x04)
+        self.steps_of_reset = 3
+
+    def read_dma(self, offset):
+        assert offset == 0x00
+        self.steps_of_reset -= 1
+        if self.steps_of_reset:
+            return 0x00010006
+        self.receiving, self.sending = None, False
+        return 0x00010002
 
     def send(self, buffer, start, nbytes):
         assert not self.sending and isinstance(buffer, Buffer) and buffer.dtype == np.uint8
@@ -60,21 +87,33 @@ class Board:
 
 @pytest.fixture
 def driver(tmp_path, monkeypatch):
-    """A function from the kind of control to (driver module, loaded network, board), for files in a project."""
+    """A function from the kind of control to (driver module, loaded network, board), for files in a project.
+
+    A bitstream that is loaded again is a new board without frames: `board` then has it as `reloaded`.
+    """
 
     def load(control="none"):
         (tmp_path / "firmware").mkdir()
         design = BoardDesign(SIZE, EMBEDDING, OUTPUT, 5.0, "Vitis", control)
         write_board_files(tmp_path, boards()["kv260"], design)
-        board = Board()
+        loaded: list[Board] = []
+
+        def overlay(path):
+            assert path.endswith(".bit")
+            assert not loaded or loaded[-1].receiving is None and not loaded[-1].sending, "the DMA is still running"
+            loaded.append(Board())
+            if len(loaded) > 1:
+                loaded[-2].reloaded = loaded[-1]
+            return loaded[-1]
+
         pynq = types.ModuleType("pynq")
-        pynq.Overlay = lambda path: board if path.endswith(".bit") else None
+        pynq.Overlay = overlay
         pynq.allocate = lambda shape, dtype: np.zeros(shape, dtype).view(Buffer)
         monkeypatch.setitem(sys.modules, "pynq", pynq)
         spec = importlib.util.spec_from_file_location("pynq_driver", tmp_path / "pynq_driver.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        return module, module.QMobileFaceNet(tmp_path / "qmfn_board.bit"), board
+        return module, module.QMobileFaceNet(tmp_path / "qmfn_board.bit"), loaded[0]
 
     return load
 
@@ -118,6 +157,92 @@ def test_a_design_with_registers_is_started_once(driver, pixels):
     assert board.registers == {0: 0x81}
     loaded.predict(pixels[:2])
     assert board.registers == {0: 0x81}
+
+
+STEPS = ("receive", "send", "received", "sent")
+
+
+@pytest.fixture(params=[KeyboardInterrupt(), RuntimeError("DMA Internal Error")], ids=["Ctrl-C", "DMA error"])
+def interrupted(request, driver, pixels):
+    """A function from a step to (network, board), with a `predict` of 20 faces that something ended after that step."""
+
+    def stop(step, control="none"):
+        _, loaded, board = driver(control)
+        loaded.predict(pixels[:3])
+        board.failing[step] = request.param
+        with pytest.raises(type(request.param)):
+            loaded.predict(pixels[:20])
+        return loaded, board
+
+    return stop
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_after_an_interrupt_no_embedding_is_given_until_a_reset(interrupted, pixels, step):
+    """The frames of the interrupted call are still in the network: their embeddings would come first."""
+    loaded, board = interrupted(step)
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match=r"interrupted.*call reset\(\), which loads the bitstream again"):
+            loaded.predict(pixels[20:])
+    loaded.reset()
+    expected = np.array([network(frame.ravel()) for frame in pixels[20:]]) / 2.0**9
+    np.testing.assert_array_equal(loaded.predict(pixels[20:]), expected)
+    assert board.reloaded.receiving is None and not board.reloaded.sending
+
+
+def test_a_reset_starts_a_design_with_registers_again(interrupted):
+    loaded, board = interrupted("received", control="axi_lite")
+    loaded.reset()
+    assert board.reloaded.registers == {0: 0x81}
+
+
+def test_a_reset_that_is_interrupted_can_be_asked_for_again(interrupted, pixels, monkeypatch):
+    loaded, board = interrupted("received")
+    overlay = sys.modules["pynq"].Overlay
+    monkeypatch.setattr(sys.modules["pynq"], "Overlay", raises(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        loaded.reset()
+    monkeypatch.setattr(sys.modules["pynq"], "Overlay", overlay)
+    board.dma.write = raises(AssertionError("registers of a bitstream that is half loaded hang the processor"))
+    with pytest.raises(RuntimeError, match="interrupted"):
+        loaded.predict(pixels[:1])
+    loaded.reset()
+    assert loaded.predict(pixels[:2]).shape == (2, EMBEDDING)
+
+
+def raises(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+def test_a_dma_that_does_not_stop_is_an_error_and_its_buffers_are_kept(interrupted, monkeypatch):
+    loaded, board = interrupted("received")
+    monkeypatch.setitem(loaded.reset.__func__.__globals__, "SECONDS_TO_STOP", 0.01)
+    board.dma.read = lambda offset: 0x00010006
+    for call in (loaded.reset, loaded.close):
+        with pytest.raises(RuntimeError, match="the DMA doesn't stop; restart the board"):
+            call()
+    assert not hasattr(loaded._pixels, "freed") and not hasattr(loaded._words, "freed")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_closing_after_an_interrupt_stops_the_dma_before_the_buffers_are_freed(interrupted, step):
+    loaded, board = interrupted(step)
+    loaded.close()
+    assert board.receiving is None and not board.sending
+    assert loaded._pixels.freed and loaded._words.freed
+
+
+def test_closing_and_resetting_touch_no_dma_that_is_idle(driver, pixels):
+    _, loaded, board = driver()
+    board.dma.write = raises(AssertionError("nothing is to be stopped"))
+    expected = loaded.predict(pixels)
+    loaded.reset()
+    np.testing.assert_array_equal(loaded.predict(pixels), expected)
+    loaded.close()
+    assert loaded._pixels.freed and loaded._words.freed
 
 
 def test_settings_come_with_the_bitstream_and_the_driver_needs_nothing_of_this_package(driver, tmp_path):

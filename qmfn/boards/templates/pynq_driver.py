@@ -6,10 +6,16 @@ says how large images and embeddings are and in which steps the embeddings count
     from pynq_driver import QMobileFaceNet
     network = QMobileFaceNet("qmfn_board.bit")
     embeddings = network.predict(pixels)
+
+Embeddings leave the network in the order of the frames, without a number of their own. If `predict` is interrupted
+(Ctrl-C, an error of the DMA), the DMA and the network still hold frames whose embeddings a later call would take for
+its own. So every later call is an error until `reset`, which loads the bitstream again.
 """
 
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pynq
@@ -19,6 +25,11 @@ FRAMES_PER_TRANSFER = 16
 
 START_AND_RESTART = 0x81
 """Bits of an HLS block's control register 0: ap_start, auto_restart."""
+
+DMA_CONTROL, DMA_RESET = 0x00, 0x04
+"""AXI DMA: control register of the sending channel; its Reset bit stops both channels and clears when they stopped."""
+
+SECONDS_TO_STOP = 1.0
 
 
 class QMobileFaceNet:
@@ -30,19 +41,39 @@ class QMobileFaceNet:
         self.image_size = settings["image_size"]
         self.embedding_size = settings["embedding_size"]
         self.step = 2.0 ** settings["exponent"]
-        self._overlay = pynq.Overlay(str(bitstream))
-        self._dma = self._overlay.dma
+        self._bitstream = str(bitstream)
+        self._control = settings["control"]
         self._frame_bytes = self.image_size * self.image_size * 3
+        self._load()
         self._pixels = pynq.allocate((FRAMES_PER_TRANSFER, self._frame_bytes), np.uint8)
         self._words = pynq.allocate((self.embedding_size,), np.int32)
-        if settings["control"] == "axi_lite":
+
+    def _load(self):
+        """Load the bitstream. `_empty` says that neither the DMA nor the network holds a frame, as after this."""
+        self._empty = False
+        self._dma: Any = None  # until loading is done: nobody may touch the registers of a half-loaded bitstream
+        self._overlay = pynq.Overlay(self._bitstream)
+        if self._control == "axi_lite":
             self._overlay.network.write(0, START_AND_RESTART)
+        self._dma = self._overlay.dma
+        self._empty = True
+
+    def reset(self):
+        """Load the bitstream again, which drops what an interrupted `predict` left in the DMA and the network."""
+        self._stop_dma()
+        self._load()
 
     def predict(self, images):
         """Embeddings, float64 (N, embedding_size).
 
         Args: images: (N, size, size, 3), RGB: uint8 pixels, or floats from `normalise`.
+        Raises RuntimeError after an interrupted call, until `reset`.
         """
+        if not self._empty:
+            raise RuntimeError(
+                "an earlier call of predict was interrupted, and the network still holds its frames; "
+                "call reset(), which loads the bitstream again"
+            )
         pixels = as_pixels(images)
         if pixels.ndim != 4 or pixels.shape[1:] != (self.image_size, self.image_size, 3):
             wanted = f"(N, {self.image_size}, {self.image_size}, 3)"
@@ -56,6 +87,7 @@ class QMobileFaceNet:
     def _run(self, frames, embeddings):
         """One transfer of frames; one transfer per embedding, as each ends with TLAST."""
         self._pixels[: len(frames)] = frames.reshape(len(frames), -1)
+        self._empty = False  # ahead of the first transfer: an interrupt at any point behind this leaves it False
         self._dma.recvchannel.transfer(self._words)
         self._dma.sendchannel.transfer(self._pixels, 0, len(frames) * self._frame_bytes)
         for number in range(len(frames)):
@@ -64,10 +96,22 @@ class QMobileFaceNet:
             if number + 1 < len(frames):
                 self._dma.recvchannel.transfer(self._words)
         self._dma.sendchannel.wait()
+        self._empty = True
         embeddings *= self.step
+
+    def _stop_dma(self):
+        """End transfers that an interrupt left: no DMA may run while a bitstream is loaded or buffers are freed."""
+        if self._empty or self._dma is None:
+            return
+        self._dma.write(DMA_CONTROL, DMA_RESET)
+        deadline = time.monotonic() + SECONDS_TO_STOP
+        while self._dma.read(DMA_CONTROL) & DMA_RESET:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the DMA doesn't stop; restart the board")
 
     def close(self):
         """Give the buffers back."""
+        self._stop_dma()
         self._pixels.freebuffer()
         self._words.freebuffer()
 
