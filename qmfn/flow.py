@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import shutil
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from qmfn import boards, estimate, report
+from qmfn import boards, estimate, projects, report
 from qmfn.config import DesignConfig
 from qmfn.errors import UserError
 from qmfn.estimate.folding_search import settled
@@ -226,7 +226,12 @@ def project_simulation(config: DesignConfig, folder: Path) -> csim.Simulation:
 
 
 def run_flow(
-    config: DesignConfig, output: Path, until: str, say: Callable[[str], None], command: str | None = None
+    config: DesignConfig,
+    output: Path,
+    until: str,
+    say: Callable[[str], None],
+    command: str | None = None,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Run the steps up to `until`, then put the project and its report in place.
 
@@ -235,17 +240,19 @@ def run_flow(
         until: name of the last step.
         say: takes one line of progress.
         command: command line that does the same again, for the report.
+        force: replace a project that was written from another design file.
 
     Returns:
         The result, as in report.json.
 
     Raises:
-        UserError: something that the user gave can't be used.
+        UserError: something that the user gave can't be used, or `output/<name>` must stay (`projects.Place`).
     """
     steps = STEPS[: STEP_NAMES.index(until) + 1]
-    final = output / config.name
-    with _aside(final) as folder:
-        run = Run(config, folder, final.resolve())
+    place = projects.Place(output / config.name, config.file, until == STEP_NAMES[-1], force)
+    with _aside(place) as folder:
+        place.check()
+        run = Run(config, folder, Path(os.path.realpath(place.folder)))
         for number, step in enumerate(steps, start=1):
             say(f"[{number}/{len(steps)}] {step.says}")
             step.do(run)
@@ -255,32 +262,21 @@ def run_flow(
             report.write_json(evaluation, folder / EVALUATION)
         text = config.file.read_text() if config.file.is_file() else None
         write_html(run.result, folder, evaluation=evaluation, config_text=text, command=command)
-        _put_in_place(folder, final)
+        place.mark(folder)
+        kept = place.take(folder)
+    if kept:
+        say(kept)
     return run.result
 
 
 @contextlib.contextmanager
-def _aside(final: Path) -> Iterator[Path]:
+def _aside(place: projects.Place) -> Iterator[Path]:
     """A folder beside the final one, gone afterwards whatever happens."""
+    final = place.real_folder
     with contextlib.ExitStack() as stack:
         try:
             folder = stack.enter_context(folder_aside(final.parent, f".{final.name}."))
         except OSError as error:
-            raise UserError(f"{final}: can't be written ({error.strerror}: {error.filename}).") from None
+            raise UserError(f"{place.folder}: can't be written ({error.strerror}: {error.filename}).") from None
         folder.chmod(0o755)  # a temporary folder is its owner's alone
         yield folder
-
-
-def _put_in_place(folder: Path, final: Path) -> None:
-    """Swap the new project in; interrupted at any point, either the new one or the old one stands."""
-    old = Path(f"{folder}.old")
-    try:
-        if final.exists():
-            final.rename(old)
-        folder.rename(final)
-    except OSError as error:
-        raise UserError(f"{final}: can't be replaced ({error.strerror}).") from None
-    finally:
-        if old.exists() and not final.exists():
-            old.rename(final)
-        shutil.rmtree(old, ignore_errors=True)

@@ -29,7 +29,13 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--faces", metavar="PATH", help="photo, folder or tar to compare on, instead of the design's")
     parser.add_argument("--until", choices=STEPS, default=STEPS[-1], help="last step to run")
     parser.add_argument(
-        "--output", type=Path, default=Path("hls_project"), metavar="DIR", help="folder of projects (hls_project)"
+        "--output", type=Path, default=Path("hls_project"), metavar="DIR",
+        help="folder of projects (hls_project). An earlier project of the same design file is replaced; if synthesis "
+        "results or anything else was added to it, or a file was edited, it is kept as <name>.kept-<date>. Any other "
+        "folder called <name> stays, and that is an error",
+    )  # fmt: skip
+    parser.add_argument(
+        "--force", action="store_true", help="also replace a project that was converted from another design file"
     )
     return parser
 
@@ -47,7 +53,7 @@ def convert(arguments: argparse.Namespace) -> int:
     words = [word for override in overrides for word in ("--set", override)]
     command = shlex.join(["qmfn", "convert", "--config", arguments.config, *words])
     say = functools.partial(print, flush=True)
-    result = flow.run_flow(config, arguments.output, arguments.until, say, command)
+    result = flow.run_flow(config, arguments.output, arguments.until, say, command, arguments.force)
     report.print_summary(result)
     print(f"report: {arguments.output / config.name / 'report.html'}")
     if arguments.json:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from qmfn.errors import UserError
-from qmfn.files import folder_aside
+from qmfn.files import content_hashes, file_hash, folder_aside
 from qmfn.hls.names import PROJECT_NAME, WEIGHTS_VARIABLE
 from qmfn.packages import package_folder
 
@@ -70,7 +70,7 @@ def library_for(folder: Path, types: Types) -> Path:
     try:
         with folder_aside(cache, ".compiling.") as aside:
             _compile(compiler, folder, types, aside)
-            (aside / CHECKSUM).write_text(_digest(aside / LIBRARY))
+            (aside / CHECKSUM).write_text(file_hash(aside / LIBRARY))
             shutil.rmtree(entry, ignore_errors=True)  # damaged, if it is there
             with contextlib.suppress(FileExistsError):  # another process was faster with the same content
                 aside.rename(entry)
@@ -119,8 +119,8 @@ def content_key(folder: Path, types: Types, compiler: list[str]) -> str:
     key.update(target.stdout + repr((compiler, _flags(compiler, folder, types))).encode())
     roots = [folder / "csim", folder / "firmware", *(_type_folders() if types == "fast" else [])]
     for root in roots:
-        for file in sorted(path for path in root.rglob("*") if path.suffix in (".h", ".cpp")):
-            key.update(f"{root.name}/{file.relative_to(root)}\0".encode() + file.read_bytes())
+        sources = content_hashes(root, lambda name: name.endswith((".h", ".cpp")))
+        key.update(repr((root.name, sources)).encode())
     return key.hexdigest()[:32]
 
 
@@ -143,13 +143,9 @@ def _type_folders() -> list[Path]:
 
 def _is_sound(entry: Path) -> bool:
     try:
-        return (entry / CHECKSUM).read_text() == _digest(entry / LIBRARY)
+        return (entry / CHECKSUM).read_text() == file_hash(entry / LIBRARY)
     except OSError:
         return False
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _forget_oldest(cache: Path) -> None:

@@ -22,6 +22,7 @@ from qmfn.model.checkpoint import save_checkpoint
 from qmfn.model.initial import random_checkpoint
 from qmfn.model.mobilefacenet import architecture
 from qmfn.model.parameters import random_parameters
+from qmfn.projects import Place
 
 TRAINING = {
     "float_weights": "weights.npz",
@@ -59,6 +60,7 @@ def material(tmp_path_factory, configs, write_faces, write_float_weights) -> Pat
     write_wrong_checkpoints(folder)
     write_wrong_faces(folder)
     write_pairs(folder)
+    write_places(folder)
     return folder
 
 
@@ -107,6 +109,16 @@ def write_pairs(folder: Path) -> None:
     (folder / "few_pairs.csv").write_text("\n".join(same[:2] + different[:10]) + "\n")
     (folder / "unknown_pairs.csv").write_text((folder / "pairs.csv").read_text().replace("person0/0", "nobody/0"))
     (folder / "malformed.csv").write_text("person0/0.png,person0/1.png\n")
+
+
+def write_places(folder: Path) -> None:
+    """What may stand where a project goes, and stays."""
+    places = folder / "places"
+    (places / "thesis" / "photos").mkdir(parents=True)
+    (places / "thesis" / "thesis.txt").write_text("my thesis")
+    (places / "file").write_text("my notes")
+    (places / "finished").mkdir()
+    Place(places / "finished", folder / "tiny.yml", finished=True).mark(places / "finished")
 
 
 @pytest.fixture(scope="session")
@@ -175,10 +187,11 @@ def snapshot() -> Callable[[Path], dict[str, bytes | None]]:
 
 
 @pytest.fixture
-def earlier(tmp_path) -> Path:
-    """A folder of projects with an earlier good result of the small design."""
+def earlier(tmp_path, material) -> Path:
+    """A folder of projects with an earlier good result of the small design, of some of the steps."""
     output = tmp_path / "projects"
     (output / "tiny" / "firmware").mkdir(parents=True)
     (output / "tiny" / "report.json").write_text('{"earlier": true}')
     (output / "tiny" / "firmware" / "qmfn.cpp").write_text("// earlier")
+    Place(output / "tiny", material / "tiny.yml", finished=False).mark(output / "tiny")
     return output

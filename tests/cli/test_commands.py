@@ -144,7 +144,8 @@ def test_until_estimate_stops_there(call, tmp_path, backend):
 
 def test_a_new_result_replaces_the_earlier_one(call, earlier):
     assert call("convert", "--config", "tiny.yml", "--until", "load", "--output", earlier).code == 0
-    assert sorted(path.name for path in earlier.rglob("*")) == ["report.html", "report.json", "report.md", "tiny"]
+    names = [".qmfn.json", "report.html", "report.json", "report.md", "tiny"]
+    assert sorted(path.name for path in earlier.rglob("*")) == names
     assert "earlier" not in (earlier / "tiny" / "report.json").read_text()
 
 
