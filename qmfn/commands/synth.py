@@ -34,14 +34,10 @@ def synth(arguments: argparse.Namespace) -> int:
     quiet_libraries()
     from qmfn.report import show_sections, write_json
     from qmfn.vendor.content import sections
-    from qmfn.vendor.reports import read_run
-    from qmfn.vendor.side_by_side import compare
     from qmfn.vendor.synthesis import VENDOR_JSON, Wanted, synthesise
 
     wanted = Wanted(cosimulation=arguments.cosim, vivado=arguments.vsynth)
-    synthesise(arguments.project, wanted, lambda line: print(line, flush=True))
-    comparison = compare(read_run(arguments.project))
-    write_json(comparison.as_dict(), arguments.project / VENDOR_JSON)
+    comparison = synthesise(arguments.project, wanted, lambda line: print(line, flush=True))
     show_sections(sections(comparison))
     print(f"report: {arguments.project / VENDOR_JSON}")
     if arguments.json:

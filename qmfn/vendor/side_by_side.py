@@ -17,6 +17,7 @@ from qmfn.vendor.figures import KINDS, Resources, summed
 from qmfn.vendor.layers import CONFIG, Call, layers_of, read_calls
 from qmfn.vendor.modules import Module, Part
 from qmfn.vendor.reports import VendorRun
+from qmfn.vendor.sources import mismatch
 
 STAGES = ("estimated", "estimated_post_synthesis", "c_synthesis", "post_synthesis")
 ERRORS = {
@@ -112,6 +113,8 @@ def compare(run: VendorRun) -> Comparison:
     """
     estimate = _estimate(run.project)
     problems = list(run.problems)
+    if stale := mismatch(run.project):
+        problems.append(stale)
     if not estimate:
         problems.append(f"{run.project / 'report.json'}: no estimates, so none are shown.")
     estimated = {layer["layer"]: layer for layer in estimate.get("layers", [])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,53 @@ def test_force_replaces_a_project_of_another_design_file(call, earlier):
     assert call("convert", *LOAD, earlier, "--config", "trained.yml", "--force").code == 0
     assert "earlier" not in (earlier / "tiny" / "report.json").read_text()
     assert [path.name for path in earlier.iterdir()] == ["tiny"]
+
+
+@pytest.fixture
+def slow_tool(tmp_path, monkeypatch) -> Path:
+    """A Vitis HLS that says that it has started and then takes its time, until a file `go` is there."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    small_tree(name="qmfn").write(tmp_path / "result")
+    (tmp_path / "result" / "project.tcl").unlink()
+    tool = folder / "vitis-run"
+    tool.write_text(f"""#!/bin/sh
+echo $$ > "{folder}/started"
+while [ ! -e "{folder}/go" ]; do sleep 0.1; done
+cp -r "{tmp_path / 'result'}/." .
+""")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder
+
+
+def test_a_project_that_is_being_synthesised_is_refused_and_gets_its_results(
+    call, start, finish, tmp_path, snapshot, slow_tool
+):
+    write = ("convert", "--config", "tiny.yml", "--until", "write", "--output", tmp_path / "out")
+    assert call(*write).code == 0
+    before = snapshot(tmp_path / "out" / "tiny")
+    process = start("synth", tmp_path / "out" / "tiny")
+    try:
+        deadline = time.monotonic() + 60
+        while not (slow_tool / "started").exists():
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.05)
+        outcome = call(*write, "--set", "hls.backend=Vivado", "--force")
+        again = call("synth", tmp_path / "out" / "tiny")
+        (slow_tool / "go").touch()
+        assert finish(process).code == 0
+    finally:
+        process.kill()
+    for refused in (outcome, again):
+        (line,) = refused.last_errors
+        assert refused.code == 1
+        assert f"{tmp_path / 'out' / 'tiny'}: qmfn synth (process {process.pid} on " in line
+        assert line.endswith("is working on it; wait until it is done.")
+    after = snapshot(tmp_path / "out" / "tiny")
+    assert {name: after[name] for name in before} == before and "vendor.json" in after
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["tiny"]
+    assert call(*write, "--set", "hls.backend=Vivado").code == 0
+    (kept,) = (path for path in (tmp_path / "out").iterdir() if path.name != "tiny")
+    assert snapshot(kept) == after
+    assert not (tmp_path / "out" / "tiny" / "qmfn_prj").exists()

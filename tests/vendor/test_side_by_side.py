@@ -12,6 +12,7 @@ from qmfn.errors import UserError
 from qmfn.vendor.layers import layers_of, read_calls
 from qmfn.vendor.reports import read_run
 from qmfn.vendor.side_by_side import KINDS, compare, relative_error
+from qmfn.vendor.sources import RECORD, record, sources
 
 ESTIMATE = {
     "layers": [
@@ -194,6 +195,61 @@ def test_the_command_prints_and_writes_the_same(estimated, capsys, tmp_path):
     assert conv["c_synthesis"]["latency_max"] == 500
     assert conv["relative_error"]["estimated_to_c_synthesis"]["lut"] == pytest.approx(0.2)
     assert "Layers that no module is known for: dense." in printed and result["problems"]
+
+
+SOURCES = ("firmware/small.cpp", "firmware/weights/w2.txt", "project.tcl", "build_prj.tcl", "small_test.cpp",
+           "tb_data/tb_input_features.dat")  # fmt: skip
+OTHERS = ("report.html", "hls4ml_config.yml", "vivado_synth.tcl", "tb_data/csim_results.log", "csim/small.cpp",
+          "block_design_kv260.tcl", "small_prj/small.cpp")  # fmt: skip
+
+
+@pytest.fixture
+def synthesised(estimated):
+    """A project whose results are of the sources that it has."""
+    for name in (*SOURCES, *OTHERS):
+        (estimated / name).parent.mkdir(parents=True, exist_ok=True)
+        with (estimated / name).open("a") as file:
+            file.write(f"// {name}\n")
+    record(estimated, sources(estimated))
+    return estimated
+
+
+def of_other_sources(problems) -> list[str]:
+    return [problem for problem in problems if "sources" in problem]
+
+
+def test_results_of_the_sources_that_are_there_are_shown_without_a_word(synthesised):
+    for name in OTHERS:
+        (synthesised / name).write_text("another")
+    assert of_other_sources(compare(read_run(synthesised)).problems) == []
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("change", ["edited", "removed"])
+def test_results_of_other_sources_are_named_by_the_command(synthesised, capsys, tmp_path, name, change):
+    if change == "edited":
+        with (synthesised / name).open("a") as file:
+            file.write("// edited")
+    else:
+        (synthesised / name).unlink()
+    assert report.main([str(synthesised / "small_prj"), "--json", str(tmp_path / "result.json")]) == 0
+    (said,) = of_other_sources(json.loads((tmp_path / "result.json").read_text())["problems"])
+    assert said == (
+        f"The project changed after qmfn synth ({name}), so the vendor's figures are of other sources; synthesise it "
+        "again."
+    )
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_results_that_synth_did_not_make_have_no_record_and_no_complaint(estimated):
+    assert of_other_sources(compare(read_run(estimated)).problems) == []
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"sources": "none"}'])
+def test_a_record_that_is_none_is_named(estimated, text):
+    (estimated / RECORD).write_text(text)
+    (said,) = of_other_sources(compare(read_run(estimated)).problems)
+    assert said.startswith(f"{estimated / RECORD} is no record of qmfn synth")
 
 
 def test_the_command_refuses_in_a_sentence(tmp_path, capsys):
