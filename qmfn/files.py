@@ -1,13 +1,16 @@
-"""Write aside, then rename: a reader sees the old file or folder or the new one, never half of one."""
+"""Write aside, then rename: a reader sees the old file or folder or the new one, never half of one. Read JSON."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from qmfn.errors import UserError
 
 
 @contextlib.contextmanager
@@ -59,3 +62,25 @@ def exchange(new: Path, folder: Path, names: Sequence[str]) -> None:
                 if not path.exists():  # the last one may not have come to it
                     place.rename(path)
             raise
+
+
+def read_json(path: Path, remedy: str) -> dict:
+    """The object in a JSON file that a command wrote.
+
+    Args:
+        remedy: what to do where there is none, as in "convert the design first".
+
+    Raises:
+        UserError: the file is missing, can't be read or holds no JSON object.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; {remedy}.") from None
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror}).") from None
+    except ValueError as error:
+        raise UserError(f"{path}: is no JSON ({error}); {remedy}.") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: holds no result of a design; {remedy}.")
+    return found

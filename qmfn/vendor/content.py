@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qmfn.report.content import Section, Table
-from qmfn.vendor.figures import KINDS, Cycles
+from qmfn.vendor.figures import RESOURCES, Cycles
 from qmfn.vendor.side_by_side import Comparison, Figures, Row
 from qmfn.vendor.vivado import Cosimulation
 
@@ -80,7 +80,7 @@ def _legend() -> str:
 def _table(comparison: Comparison) -> Table:
     lines = [line for row in (*comparison.rows, comparison.total) for line in _lines(row)]
     if top := comparison.run.top:
-        lines.append(["", "available", *(_cell(getattr(top.available, kind)) for kind in KINDS), "", ""])
+        lines.append(["", "available", *(_cell(getattr(top.available, resource)) for resource in RESOURCES), "", ""])
     return Table(COLUMNS, lines, text_columns=2)
 
 
@@ -89,13 +89,13 @@ def _lines(row: Row) -> list[list[str]]:
     stages = [stage for stage in STAGES if stage in ALWAYS or row.figures.get(stage)]
     lines = [["", STAGES[stage], *_figures(row.figures.get(stage) or {})] for stage in stages]
     for error, values in row.errors.items():
-        lines.append(["", ERRORS[error], *(_percent(values[kind]) for kind in (*KINDS, "cycles")), ""])
+        lines.append(["", ERRORS[error], *(_percent(values[resource]) for resource in (*RESOURCES, "cycles")), ""])
     lines[0][0] = _shortened(row.name)
     return lines
 
 
 def _figures(figures: Figures) -> list[str]:
-    return [_cell(figures.get(name)) for name in (*KINDS, "cycles", "latency_max")]
+    return [_cell(figures.get(name)) for name in (*RESOURCES, "cycles", "latency_max")]
 
 
 def _cell(value: int | None) -> str:

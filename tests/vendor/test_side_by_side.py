@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from helpers.vendor_trees import FIRMWARE, HIERARCHY, UTILISATION, FakeModule, small_tree
+from helpers.vendor_trees import FIRMWARE, HIERARCHY, UTILISATION, FakeModule, FakeTree, small_tree
 
 from qmfn.commands import report
 from qmfn.errors import UserError
 from qmfn.vendor.layers import layers_of, read_calls
 from qmfn.vendor.reports import read_run
-from qmfn.vendor.side_by_side import KINDS, compare, relative_error
+from qmfn.vendor.side_by_side import RESOURCES, compare, relative_error
 
 ESTIMATE = {
     "layers": [
@@ -102,9 +102,9 @@ def test_totals_and_what_is_in_no_layer(estimated):
     assert rows["FIFOs"].figures["estimated"]["lut"] == 300 - 258
     assert rows["FIFOs"].figures["c_synthesis"]["lut"] == 60
     assert rows["other (control)"].figures["c_synthesis"]["lut"] == 3
-    for kind in KINDS:
-        counts = [figures[kind] or 0 for row in comparison.rows if (figures := row.figures.get("c_synthesis"))]
-        assert sum(counts) == total["c_synthesis"][kind]
+    for resource in RESOURCES:
+        counts = [figures[resource] or 0 for row in comparison.rows if (figures := row.figures.get("c_synthesis"))]
+        assert sum(counts) == total["c_synthesis"][resource]
 
 
 def test_post_synthesis_per_layer(estimated):
@@ -170,10 +170,16 @@ def test_an_accelerator_s_design_is_looked_into(tmp_path):
     assert sum(found["lut"] for row in comparison.rows if (found := row.figures.get("c_synthesis"))) == 310
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"estimate": "none"}'])
-def test_a_broken_report_json_is_refused_in_a_sentence(small, content):
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "is no JSON"), ("[]", "holds no result of a design"),
+        ('{"estimate": "none"}', "is no report of scripts/convert.py"),
+    ],
+)  # fmt: skip
+def test_a_broken_report_json_is_refused_in_a_sentence(small, content, complaint):
     (small / "report.json").write_text(content)
-    with pytest.raises(UserError, match="report.json: no report of scripts/convert.py"):
+    with pytest.raises(UserError, match=rf"report.json: {complaint}.*; convert the design again\.$"):
         compare(read_run(small))
 
 
@@ -210,3 +216,27 @@ def test_what_is_expected_after_synthesis_stands_beside_it(firmware):
     comparison = compare(read_run(firmware))
     assert rows_by_name(comparison)["conv1"].figures["estimated_post_synthesis"]["lut"] == 140
     assert comparison.total.figures["estimated_post_synthesis"] == after["expected"]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["", "XML alone"])
+def test_modules_of_a_folded_design_are_named_after_their_stages(tmp_path, whole):
+    """The folded backends write a function per stage; `conv1` must not take `conv1_window`."""
+    inner = FakeModule("conv1_window_Pipeline_rows", (0, 0, 20, 30, 0), 90, 91)
+    stages = [
+        FakeModule("conv1_window", (1, 0, 40, 50, 0), 98, 99, instances=(("grp_fu_1", inner),)),
+        FakeModule("conv1", (2, 4, 60, 70, 0), 108, 109),
+    ]
+    top = FakeModule("small", (3, 4, 105, 127, 0), 200, 109, "dataflow", tuple((f"{s.name}_U0", s) for s in stages))
+    FakeTree("small", True, [top, *stages, inner]).write(tmp_path)
+    (tmp_path / "firmware").mkdir()
+    calls = ["conv1_window(pixels, conv1_window_out); // conv1_window", "conv1(conv1_window_out, out); // conv1"]
+    (tmp_path / "firmware" / "small.cpp").write_text("\n".join(f"    {call}" for call in calls))
+    if not whole:
+        for path in tmp_path.rglob("*.rpt"):
+            path.unlink()
+    comparison = compare(read_run(tmp_path))
+    rows = rows_by_name(comparison)
+    assert [(row.name, row.modules) for row in comparison.rows if row.what != "other"] == [
+        ("conv1_window", ("conv1_window",)), ("conv1", ("conv1",))
+    ]  # fmt: skip
+    assert rows["conv1"].figures["c_synthesis"]["lut"] == 70
