@@ -33,8 +33,6 @@ from qmfn.model.footprint import footprint
 from qmfn.model.initial import design_checkpoint
 from qmfn.model.mobilefacenet import architecture, normalise
 from qmfn.model.parameters import import_float_weights
-from qmfn.report.compare import EVALUATION
-from qmfn.report.html import write_html
 from qmfn.shared import shared_folder
 
 
@@ -249,12 +247,9 @@ def run_flow(
         for number, step in enumerate(steps, start=1):
             say(f"[{number}/{len(steps)}] {step.says}")
             step.do(run)
-        report.write_report(run.result, folder)
-        evaluation = known_evaluation(config)
-        if evaluation:  # `compare` takes it from there
-            report.write_json(evaluation, folder / EVALUATION)
-        text = config.file.read_text() if config.file.is_file() else None
-        write_html(run.result, folder, evaluation=evaluation, config_text=text, command=command)
+        text = config.file.read_text(encoding="utf-8") if config.file.is_file() else None
+        run.result["design"] |= {"command": command, "config_text": text}
+        report.write(folder, run.result, known_evaluation(config))
         _put_in_place(folder, final)
     return run.result
 

@@ -37,12 +37,15 @@ def command_line() -> argparse.ArgumentParser:
 def compare(arguments: argparse.Namespace) -> int:
     """Exit code 0 whatever the figures are: the table says so."""
     quiet_libraries()
-    from qmfn.report import compare, show_sections, write_json
+    from qmfn.report import compare, show, write_json
 
     designs = compare.read_designs(arguments.designs)
-    show_sections(compare.sections(designs))
+    document = compare.document(designs)
+    show(document.sections)
     if arguments.html:
-        compare.write_page(designs, arguments.html)
+        from qmfn.report import html
+
+        html.write(document, arguments.html)
     if arguments.picture:
         compare.write_picture(designs, arguments.picture)
     if arguments.json:

@@ -39,6 +39,8 @@ def convert(arguments: argparse.Namespace) -> int:
     quiet_libraries()
     from qmfn import flow, report
     from qmfn.config import load_config
+    from qmfn.faces.evaluation import known_evaluation
+    from qmfn.report.content import design_document
 
     overrides = list(arguments.overrides)
     if arguments.faces:
@@ -48,8 +50,8 @@ def convert(arguments: argparse.Namespace) -> int:
     command = shlex.join(["qmfn", "convert", "--config", arguments.config, *words])
     say = functools.partial(print, flush=True)
     result = flow.run_flow(config, arguments.output, arguments.until, say, command)
-    report.print_summary(result)
-    print(f"report: {arguments.output / config.name / 'report.html'}")
+    report.show(design_document(result, known_evaluation(config)).sections)
+    print(f"report: {arguments.output / config.name / report.PAGE}")
     if arguments.json:
         report.write_json(result, Path(arguments.json))
     return EXIT_ERROR if result.get("comparison", {}).get("mismatches") else 0

@@ -37,11 +37,12 @@ def estimate_design(arguments: argparse.Namespace) -> int:
     from qmfn import report
     from qmfn.config import load_config
     from qmfn.model.initial import design_checkpoint
+    from qmfn.report.content import estimate_sections
 
     config = load_config(arguments.config, arguments.overrides)
     estimated = _folded if config.hls.dataflow == "folded" else _stock
     result = estimated(config, design_checkpoint(config), arguments.tool_version).report_sections()
-    report.print_estimate(result)
+    report.show(estimate_sections(result))
     if arguments.json:
         report.write_json(result, Path(arguments.json))
     return 0

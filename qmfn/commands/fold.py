@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from qmfn.dataflow.build import FoldedLayer, Input
     from qmfn.estimate.folded import FoldedEstimate
     from qmfn.estimate.folding_search import FoundFoldings
-    from qmfn.report.content import Section, Table
+    from qmfn.report.tree import Section
 
 PARETO_PARTS = ("xck26", "xczu7ev", "xczu9eg")
 """Devices of the Pareto picture: KV260, ZCU104, ZCU102."""
@@ -87,7 +87,7 @@ def fold(arguments: argparse.Namespace) -> int:
     found = search_foldings(source, layers, find_device(part), clock, arguments.target_fps, budget)
     if arguments.output:  # before anything is printed: a pager that is closed early must not cost the file
         write_design(config, found.as_yaml(config.hls.backend, part, clock), arguments.output)
-    report.show_sections(_sections(found))
+    report.show(_sections(found))
     if arguments.json:
         report.write_json(found.as_dict(), Path(arguments.json))
     if arguments.pareto:
@@ -97,40 +97,23 @@ def fold(arguments: argparse.Namespace) -> int:
 
 
 def _sections(found: FoundFoldings) -> list[Section]:
-    """What is printed: the speed, the resources of the whole, the layers."""
-    from qmfn.report.content import Section
+    """What is printed: what limits, the resources of the whole, cycles and FIFOs, the layers."""
+    from qmfn.report.content import fifo_section, pace, resources_section
+    from qmfn.report.tree import Section, paragraph
 
-    estimate, milliseconds = found.estimate, found.estimate.clock_period_ns * 1e-6
-    speed = (
-        f"{estimate.frames_per_second:,.1f} frames/s (estimated) at {1000 / estimate.clock_period_ns:g} MHz: a frame "
-        f"every {estimate.interval:,} cycles, and not before {estimate.latency_lower_bound * milliseconds:.2f} ms."
+    results = found.estimate.report_sections()
+    estimate, fifo = results["estimate"], results["fifo"]
+    bound = f"The latency is {estimate['latency_cycles']:,} cycles at least."
+    head = Section(
+        f"Folded design on {found.estimate.device.board}",
+        [paragraph(pace(estimate)), paragraph(f"What limits: {found.limits}. {bound}")],
     )
-    fifos = f"{len(estimate.fifos)} FIFOs hold {estimate.fifo_bits / 1e6:.2f} Mbit (depth x width)."
-    limits = f"What limits: {found.limits}."
-    note = "Resources are those after synthesis, never compared with a vendor tool's result for these kernels."
-    return [
-        Section(f"Folded design on {estimate.device.board}", [speed, limits, fifos, note], _resource_table(estimate)),
-        Section("Layers", ["Cycles per frame, exact; resources estimated."], _layer_table(found)),
-    ]
+    return [head, resources_section(estimate), fifo_section(fifo, estimate), _layers(found)]
 
 
-def _resource_table(estimate: FoldedEstimate) -> Table:
-    from qmfn.report.content import RESOURCES, Table
-
-    rows = []
-    for kind, name in RESOURCES.items():
-        low, expected, high = (
-            getattr(end, kind) for end in (estimate.total.low, estimate.total.expected, estimate.total.high)
-        )
-        fifos = sum(getattr(fifo.used.expected, kind) for fifo in estimate.fifos)
-        available = getattr(estimate.device, kind)
-        share = f"{estimate.utilisation[kind]:.1%}" if available else ""
-        rows.append([name, f"{expected:,}", f"{low:,}-{high:,}", f"{fifos:,}", f"{available:,}", share])
-    return Table(["resource", "estimated", "10-90 %", "FIFOs", "available", "high share"], rows)
-
-
-def _layer_table(found: FoundFoldings) -> Table:
-    from qmfn.report.content import Table
+def _layers(found: FoundFoldings) -> Section:
+    from qmfn.report.forms import TEXT, USED
+    from qmfn.report.tree import Column, Section, Table, paragraph
 
     stages = {stage.name: stage for stage in found.estimate.stages}
     rows = []
@@ -138,9 +121,12 @@ def _layer_table(found: FoundFoldings) -> Table:
         stage, used = stages[name], stages[name].used.expected
         lines = "" if folding.line_memory == "auto" else folding.line_memory
         counts = (folding.simd, folding.pe, stage.reuse_factor, stage.cycles, used.lut, used.dsp, used.bram_18k)
-        rows.append([name, folding.multiplier, folding.weights_memory, lines, *(f"{count:,}" for count in counts)])
-    columns = ["layer", "multiplier", "weights", "lines", "SIMD", "PE", "RF", "cycles", "LUT", "DSP", "BRAM"]
-    return Table(columns, rows, text_columns=4)
+        rows.append([name, folding.multiplier, folding.weights_memory, lines, *counts])
+    columns = [
+        *(Column(heading, TEXT) for heading in ("layer", "multiplier", "weights", "lines")),
+        *(Column(heading, USED) for heading in ("SIMD", "PE", "RF", "cycles", "LUT", "DSP", "BRAM")),
+    ]
+    return Section("Layers", [paragraph("Cycles per frame, exact; resources estimated."), Table(columns, rows)])
 
 
 def write_design(config: DesignConfig, group: str, path: Path) -> None:
@@ -200,13 +186,13 @@ def draw_pareto(lines: dict[str, list[FoldedEstimate]], name: str, path: Path) -
     from matplotlib import pyplot
 
     from qmfn.files import file_aside
-    from qmfn.report.content import RESOURCES
+    from qmfn.report.tree import RESOURCES
 
     figure, panels = pyplot.subplots(1, 3, figsize=(13, 4), sharey=True, facecolor="white", layout="constrained")
-    for kind, panel in zip(("lut", "bram_18k", "dsp"), panels, strict=True):
+    for resource, panel in zip(("lut", "bram_18k", "dsp"), panels, strict=True):
         for estimates in (found for found in lines.values() if found):
             ends = [
-                [getattr(getattr(one.total, end), kind) for one in estimates] for end in ("low", "expected", "high")
+                [getattr(getattr(one.total, end), resource) for one in estimates] for end in ("low", "expected", "high")
             ]
             low, expected, high = (np.array(end) for end in ends)
             speed = [one.frames_per_second for one in estimates]
@@ -214,7 +200,7 @@ def draw_pareto(lines: dict[str, list[FoldedEstimate]], name: str, path: Path) -
                 expected, speed, xerr=[expected - low, high - expected], fmt="o-", capsize=2, linewidth=1, markersize=4,
                 label=estimates[0].device.board,
             )  # fmt: skip
-        panel.set_xlabel(f"{RESOURCES[kind]} (estimated, 10-90 %)")
+        panel.set_xlabel(f"{RESOURCES[resource]} (estimated, 10-90 %)")
         panel.locator_params(axis="x", nbins=6)
     panels[0].set_ylabel("frames/s (estimated)")
     panels[0].legend(title=name)

@@ -11,7 +11,7 @@ from qmfn.cli import command_parser, quiet_libraries, run_command
 from qmfn.commands.verify import add_matching_arguments, say_what_takes_long, stacked
 
 if TYPE_CHECKING:
-    from qmfn.report.content import Section
+    from qmfn.report.tree import Section
 
 BATCH = 64
 """Faces that are embedded at once."""
@@ -79,14 +79,15 @@ def identify(arguments: argparse.Namespace) -> int:
         "matches": matches,
         "left_out": gallery.left_out,
     }
-    report.show_sections([_section(result, len(gallery.faces), arguments.top)])
+    report.show([_section(result, len(gallery.faces), arguments.top)])
     if arguments.json:
         report.write_json(result, Path(arguments.json))
     return 0
 
 
 def _section(result: dict, pictures: int, top: int) -> Section:
-    from qmfn.report.content import Section, Table
+    from qmfn.report.forms import COSINE, TEXT
+    from qmfn.report.tree import Column, Section, Table, paragraph
 
     matches, threshold = result["matches"], result["threshold"]
     sentences = [result["about"]]
@@ -103,8 +104,9 @@ def _section(result: dict, pictures: int, top: int) -> Section:
             "times as often.",
         ]
     rows = [
-        [match["person"], match["picture"], match["decision"] or "", f"{match['similarity']:.4f}"]
+        [match["person"], match["picture"], match["decision"] or "", match["similarity"]]
         for match in matches[: max(1, top)]
     ]
-    table = Table(["person", "picture", "decision", "similarity"], rows, text_columns=3)
-    return Section(f"{result['photo']['photo']} ({result['design']}, {result['engine']})", sentences, table)
+    columns = [*(Column(heading, TEXT) for heading in ("person", "picture", "decision")), Column("similarity", COSINE)]
+    heading = f"{result['photo']['photo']} ({result['design']}, {result['engine']})"
+    return Section(heading, [*map(paragraph, sentences), Table(columns, rows)])

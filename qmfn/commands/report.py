@@ -30,13 +30,13 @@ def command_line() -> argparse.ArgumentParser:
 def report(arguments: argparse.Namespace) -> int:
     """Missing and truncated reports are named; only where nothing can be read that is an error."""
     quiet_libraries()
-    from qmfn.report import show_sections, write_json
-    from qmfn.vendor.content import sections
+    from qmfn.report import show, write_json
+    from qmfn.report.vendor import vendor_document
     from qmfn.vendor.reports import read_run
     from qmfn.vendor.side_by_side import compare
 
-    comparison = compare(read_run(arguments.project))
-    show_sections(sections(comparison))
+    vendor = compare(read_run(arguments.project)).as_dict()
+    show(vendor_document(vendor).sections)
     if arguments.json:
-        write_json(comparison.as_dict(), Path(arguments.json))
+        write_json(vendor, Path(arguments.json))
     return 0

@@ -32,18 +32,18 @@ def command_line() -> argparse.ArgumentParser:
 def synth(arguments: argparse.Namespace) -> int:
     """Earlier results stand until all that was asked for is there."""
     quiet_libraries()
-    from qmfn.report import show_sections, write_json
-    from qmfn.vendor.content import sections
+    from qmfn.report import show, write_json
+    from qmfn.report.vendor import vendor_document
     from qmfn.vendor.reports import read_run
     from qmfn.vendor.side_by_side import compare
     from qmfn.vendor.synthesis import VENDOR_JSON, Wanted, synthesise
 
     wanted = Wanted(cosimulation=arguments.cosim, vivado=arguments.vsynth)
     synthesise(arguments.project, wanted, lambda line: print(line, flush=True))
-    comparison = compare(read_run(arguments.project))
-    write_json(comparison.as_dict(), arguments.project / VENDOR_JSON)
-    show_sections(sections(comparison))
+    vendor = compare(read_run(arguments.project)).as_dict()
+    write_json(vendor, arguments.project / VENDOR_JSON)
+    show(vendor_document(vendor).sections)
     print(f"report: {arguments.project / VENDOR_JSON}")
     if arguments.json:
-        write_json(comparison.as_dict(), Path(arguments.json))
+        write_json(vendor, Path(arguments.json))
     return 0

@@ -6,7 +6,6 @@
     reports       a report tree of Vivado HLS or Vitis HLS -> `VendorRun`
     layers        the layer that a vendor module implements, from the project's firmware
     side_by_side  estimated, C-synthesis and post-synthesis figures per layer and in total
-    content       the same as tables to print
 
 Nothing here knows the design: a project of any hls4ml version, ours or not, will do.
 """

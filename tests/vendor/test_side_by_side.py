@@ -193,7 +193,8 @@ def test_the_command_prints_and_writes_the_same(estimated, capsys, tmp_path):
     lines = [line.split() for line in printed.splitlines()]
     assert ["conv1", "estimated", "240", "90", "4", "0", "0", "400", "-"] in lines
     assert ["C-synthesis", "200", "100", "4", "2", "0", "501", "500"] in lines
-    assert ["error", "to", "C-syn.", "+20.0%", "-10.0%", "+0.0%", "-100.0%", "+0.0%", "-20.2%"] in lines
+    errors = ["+20.0", "-10.0", "0.0", "-100.0", "0.0", "-20.2"]
+    assert ["error", "to", "C-syn.", *(word for error in errors for word in (error, "%")), "-"] in lines
     assert ["total", "estimated", "300", "150", "5", "4", "0", "512", "-"] in lines
     assert ["post-synthesis", "150", "120", "4", "5", "1", "-", "-"] in lines
     conv = next(row for row in result["rows"] if row["name"] == "conv1")
