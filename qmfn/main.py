@@ -19,7 +19,7 @@ COMMANDS = {
     "estimate": "cycles and resources of a design, without converting it",
     "fold": "SIMD, PE and memories of a design for a frame rate or a budget",
     "synth": "C-synthesis of a project with the vendor's tool",
-    "report": "what the vendor's tool made of a project, beside the estimates",
+    "report": "the report of a project again, with what the vendor's tools made of it",
     "compare": "several designs side by side",
     "train": "the checkpoint of a design by quantisation-aware distillation",
     "search-bits": "which layer gets how many bits, within a footprint",
