@@ -1,17 +1,27 @@
-# make convert   environment, default design, comparison, report
-# make test      everything a release needs
+# make convert     environment, default design, comparison, report
+# make check       lint, types, fast tests
+# make test        everything a release needs
+# make test-long   what takes longer
 PYTHON ?= python3.11
 CONFIG ?= configs/w8a8.yml
 ENV := .venv
 RUN := $(ENV)/bin/python
+JOBS ?= 2
+PYTEST := $(RUN) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: convert test lint verify bench calibrate pictures clean
+.PHONY: convert check test test-long lint verify bench calibrate pictures clean
 
 convert: $(ENV)/installed
 	$(RUN) scripts/convert.py --config $(CONFIG)
 
+check: $(ENV)/installed lint
+	$(PYTEST) -m "not slow and not long"
+
 test: $(ENV)/installed lint
-	$(RUN) -m pytest
+	$(PYTEST) -m "not long"
+
+test-long: $(ENV)/installed
+	$(PYTEST) -m long
 
 lint: $(ENV)/installed
 	$(RUN) -m ruff check .

@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 
 from qmfn.errors import UserError
-from qmfn.hls.compiler import COMMON_FLAGS, FLAGS, cache_folder, find_compiler
-from qmfn.hls.names import FOLDED_BACKENDS
+from qmfn.names import FOLDED_BACKENDS
 from qmfn.packages import package_folder
 from qmfn.shared import shared_folder
+from qmfn.simulation.compiler import COMMON_FLAGS, FLAGS, cache_folder, find_compiler
 
 OK, MISSING = "ok", "missing"
 

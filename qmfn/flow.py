@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import shutil
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -18,24 +18,31 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from qmfn import boards, estimate, report
-from qmfn.config import DesignConfig
+from qmfn import projects, report, stock
+from qmfn.backends import boards
+from qmfn.backends.hls4ml import convert, project, readback
+from qmfn.backends.hls4ml.pragmas import check_project_pragmas
+from qmfn.backends.hls4ml.stage_layer import plan_of
+from qmfn.backends.request import Request, request_of
+from qmfn.design import DesignConfig
+from qmfn.devices import Device
+from qmfn.devices.boards import find_board
 from qmfn.errors import UserError
-from qmfn.estimate.folding_search import settled
 from qmfn.faces.evaluation import known_evaluation
 from qmfn.faces.samples import comparison_faces
 from qmfn.files import folder_aside
-from qmfn.hls import compare, compiler, convert, csim, project, readback
-from qmfn.hls.request import Request, plan
 from qmfn.model.builder import float_network, quantised_network
-from qmfn.model.checkpoint import Checkpoint
-from qmfn.model.footprint import footprint
 from qmfn.model.initial import design_checkpoint
-from qmfn.model.mobilefacenet import architecture, normalise
-from qmfn.model.parameters import import_float_weights
-from qmfn.report.compare import EVALUATION
-from qmfn.report.html import write_html
+from qmfn.network.checkpoint import Checkpoint
+from qmfn.network.footprint import footprint
+from qmfn.network.mobilefacenet import architecture, normalise
+from qmfn.network.parameters import import_float_weights
+from qmfn.plan.fifos import check_depths
+from qmfn.plan.store import write_plan
+from qmfn.resources.estimate import estimate_plan
+from qmfn.search.foldings import settled
 from qmfn.shared import shared_folder
+from qmfn.simulation import compare, compiler, concurrent, csim
 
 
 @dataclass
@@ -53,6 +60,7 @@ class Run:
     model: Any = field(init=False)
     graph: Any = field(init=False)
     simulation: csim.Simulation = field(init=False)
+    embeddings: np.ndarray = field(init=False)
 
     @property
     def images(self) -> np.ndarray:
@@ -74,7 +82,7 @@ def load(run: Run) -> None:
     run.checkpoint = design_checkpoint(run.config)
     run.config = settled(run.config, run.checkpoint)
     device = _device(run.config)
-    run.request = plan(run.config, run.checkpoint)
+    run.request = request_of(run.config, run.checkpoint)
     _check_memories(run.config, run.request, device)
     layers = run.checkpoint.layers
     run.result["design"] = {
@@ -94,15 +102,15 @@ def load(run: Run) -> None:
     run.result["footprint"] = footprint(run.checkpoint).as_dict()
 
 
-def _device(config: DesignConfig) -> estimate.Device:
+def _device(config: DesignConfig) -> Device:
     try:
-        return estimate.find_device(config.hls.part)
+        return config.hls.target.device
     except UserError as error:
         raise UserError(f"{config.file}: hls.part = {config.hls.part}: {error}.") from None
 
 
-def _check_memories(config: DesignConfig, request: Request, device: estimate.Device) -> None:
-    for layer, folding in (request.foldings or {}).items():
+def _check_memories(config: DesignConfig, request: Request, device: Device) -> None:
+    for layer, folding in request.foldings.items():
         if folding.line_memory == "uram" and not device.uram:
             raise UserError(
                 f"{config.file}: hls.layers: {layer} has line_memory = uram, but {device.part} ({device.board}) has no "
@@ -129,14 +137,16 @@ def write(run: Run) -> None:
         run.graph = convert.convert(run.config, run.checkpoint, run.request, run.model, run.folder)
         project.write_project(run.graph, run.folder, run.final)
     readback.check_project(run.graph, run.checkpoint, run.request, run.folder)
-    if run.request.foldings is not None:
+    if run.request.plan is not None:
+        check_project_pragmas(run.folder, run.config.hls.backend)
+        write_plan(plan_of(run.graph), run.folder)
         _write_board_files(run)
     run.result["csim"] = {"convert_seconds": time.monotonic() - started}
 
 
 def _write_board_files(run: Run) -> None:
     """Top level, scripts and driver where the design's part is on a board that there are files for."""
-    board = boards.find_board(run.config.hls.part)
+    board = find_board(run.config.hls.part)
     if board is None:
         return
     hls, model = run.config.hls, run.config.model
@@ -150,14 +160,12 @@ def _write_board_files(run: Run) -> None:
 
 def estimate_design(run: Run) -> None:
     """Cycles and resources per layer or stage, estimated."""
-    if run.request.foldings is None:
-        run.result |= estimate.estimate(estimate.describe(run.graph)).report_sections()
+    if run.request.plan is None:
+        run.result |= stock.estimate(stock.describe(run.graph)).report_sections()
         return
-    hls, source = run.config.hls, next(iter(run.graph.get_layers()))
-    pipeline, fifos = source.get_attr("pipeline"), source.get_attr("fifos")
-    found = estimate.estimate_pipeline(pipeline, fifos.depths, _device(run.config), hls.clock_period_ns)
-    run.result |= found.report_sections()
-    run.result["estimate"]["latency_cycles"] = fifos.latency  # simulated; the estimate knows a lower bound
+    plan = plan_of(run.graph)
+    run.result |= estimate_plan(plan, run.config.hls.target).report_sections()
+    run.result["estimate"]["latency_cycles"] = check_depths(plan).latency  # simulated; the estimate knows a lower bound
 
 
 def compile_csim(run: Run) -> None:
@@ -177,14 +185,14 @@ def compare_with_python(run: Run) -> None:
         lambda images: tqdm(images, desc="comparing", unit="face", leave=False, disable=None),
     )  # fmt: skip
     run.result["csim"]["images_per_second"] = found.images / (time.monotonic() - started)
-    embeddings = np.stack(found.embeddings)
-    project.write_test_bench(run.folder, run.images, embeddings)
+    run.embeddings = np.stack(found.embeddings)
+    project.write_test_bench(run.folder, run.images, run.embeddings)
     run.result["comparison"] = {
         "images": found.images,
         "faces": run.face_names,
         "mismatches": found.mismatches,
         "first_difference": str(found.first_difference) if found.first_difference else None,
-        "cosine_to_float": _cosine_to_float(run, embeddings),
+        "cosine_to_float": _cosine_to_float(run, run.embeddings),
         "tensors": [asdict(tensor) for tensor in found.tensors],
     }
 
@@ -205,6 +213,20 @@ def _cosine_to_float(run: Run, embeddings: np.ndarray) -> float | None:
     return float(np.mean(np.sum(embeddings * wanted, axis=1) / lengths)) if lengths.all() else None
 
 
+VERIFIED_FRAMES = 3
+"""Frames that run at once in the verification mode: enough for the pipeline to fill and its interval to show."""
+
+
+def verify(run: Run) -> None:
+    """All stages of a folded design at the same time, over FIFOs of their depths."""
+    if run.request.plan is None:
+        return
+    faces = np.resize(np.arange(len(run.images)), VERIFIED_FRAMES)  # the first ones again where there are fewer
+    run.result["verification"] = concurrent.verdict(
+        plan_of(run.graph), run.folder, run.images[faces], run.embeddings[faces], run.config.csim.types
+    )
+
+
 STEPS = (
     Step("load", "reading design and checkpoint", load),
     Step("faces", "finding and aligning faces", gather_faces),
@@ -213,6 +235,7 @@ STEPS = (
     Step("estimate", "estimating cycles and resources", estimate_design),
     Step("compile", "compiling the C-simulation", compile_csim),
     Step("compare", "comparing C-simulation and Python", compare_with_python),
+    Step("verify", "running all stages at once over FIFOs of their depths", verify),
 )
 STEP_NAMES = tuple(step.name for step in STEPS)
 
@@ -226,7 +249,12 @@ def project_simulation(config: DesignConfig, folder: Path) -> csim.Simulation:
 
 
 def run_flow(
-    config: DesignConfig, output: Path, until: str, say: Callable[[str], None], command: str | None = None
+    config: DesignConfig,
+    output: Path,
+    until: str,
+    say: Callable[[str], None],
+    command: str | None = None,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Run the steps up to `until`, then put the project and its report in place.
 
@@ -235,52 +263,40 @@ def run_flow(
         until: name of the last step.
         say: takes one line of progress.
         command: command line that does the same again, for the report.
+        force: replace a project that was written from another design file.
 
     Returns:
         The result, as in report.json.
 
     Raises:
-        UserError: something that the user gave can't be used.
+        UserError: something that the user gave can't be used, or `output/<name>` must stay (`projects.Place`).
     """
     steps = STEPS[: STEP_NAMES.index(until) + 1]
-    final = output / config.name
-    with _aside(final) as folder:
-        run = Run(config, folder, final.resolve())
+    place = projects.Place(output / config.name, config.file, until == STEP_NAMES[-1], force)
+    with _aside(place) as folder:
+        place.check()
+        run = Run(config, folder, Path(os.path.realpath(place.folder)))
         for number, step in enumerate(steps, start=1):
             say(f"[{number}/{len(steps)}] {step.says}")
             step.do(run)
-        report.write_report(run.result, folder)
-        evaluation = known_evaluation(config)
-        if evaluation:  # `compare` takes it from there
-            report.write_json(evaluation, folder / EVALUATION)
-        text = config.file.read_text() if config.file.is_file() else None
-        write_html(run.result, folder, evaluation=evaluation, config_text=text, command=command)
-        _put_in_place(folder, final)
+        text = config.file.read_text(encoding="utf-8") if config.file.is_file() else None
+        run.result["design"] |= {"command": command, "config_text": text}
+        report.write(folder, run.result, known_evaluation(config))
+        place.mark(folder)
+        kept = place.take(folder)
+    if kept:
+        say(kept)
     return run.result
 
 
 @contextlib.contextmanager
-def _aside(final: Path) -> Iterator[Path]:
+def _aside(place: projects.Place) -> Iterator[Path]:
     """A folder beside the final one, gone afterwards whatever happens."""
+    final = place.real_folder
     with contextlib.ExitStack() as stack:
         try:
             folder = stack.enter_context(folder_aside(final.parent, f".{final.name}."))
         except OSError as error:
-            raise UserError(f"{final}: can't be written ({error.strerror}: {error.filename}).") from None
+            raise UserError(f"{place.folder}: can't be written ({error.strerror}: {error.filename}).") from None
         folder.chmod(0o755)  # a temporary folder is its owner's alone
         yield folder
-
-
-def _put_in_place(folder: Path, final: Path) -> None:
-    """Swap the new project in; interrupted at any point, either the new one or the old one stands."""
-    old = Path(f"{folder}.old")
-    try:
-        if final.exists():
-            final.rename(old)
-        folder.rename(final)
-    except OSError as error:
-        raise UserError(f"{final}: can't be replaced ({error.strerror}).") from None
-    finally:
-        if old.exists() and not final.exists():
-            old.rename(final)
-        shutil.rmtree(old, ignore_errors=True)

@@ -1,8 +1,5 @@
 """Benchmark the C-simulation against stock hls4ml; see --help."""
 
-import sys
+from qmfn.cli import script
 
-from qmfn.commands.bench import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+script("bench")

@@ -1,8 +1,5 @@
 """Refit the estimates to the shared synthesis data; see --help."""
 
-import sys
+from qmfn.cli import script
 
-from qmfn.commands.calibrate import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+script("calibrate")

@@ -1,8 +1,5 @@
 """Set converted designs side by side; see --help."""
 
-import sys
+from qmfn.cli import script
 
-from qmfn.commands.compare import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+script("compare")

@@ -1,8 +1,5 @@
 """Convert a design to a bit-exact HLS project; see --help."""
 
-import sys
+from qmfn.cli import script
 
-from qmfn.commands.convert import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+script("convert")

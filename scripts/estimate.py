@@ -1,8 +1,5 @@
 """Estimate a design without converting it; see --help."""
 
-import sys
+from qmfn.cli import script
 
-from qmfn.commands.estimate import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+script("estimate")

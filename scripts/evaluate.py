@@ -1,8 +1,5 @@
 """Measure the verification accuracy of a design; see --help."""
 
-import sys
+from qmfn.cli import script
 
-from qmfn.commands.evaluate import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+script("evaluate")

@@ -1,8 +1,5 @@
 """Choose the foldings of a design; see --help."""
 
-import sys
+from qmfn.cli import script
 
-from qmfn.commands.fold import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+script("fold")

@@ -1,8 +1,5 @@
 """Show the vendor tools' reports of a project beside its estimates; see --help."""
 
-import sys
+from qmfn.cli import script
 
-from qmfn.commands.report import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+script("report")

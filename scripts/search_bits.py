@@ -1,8 +1,5 @@
 """Assign bits to layers by sensitivity; see --help."""
 
-import sys
+from qmfn.cli import script
 
-from qmfn.commands.search_bits import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+script("search-bits")

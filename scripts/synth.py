@@ -1,8 +1,5 @@
 """Synthesise a written project with the vendor tools; see --help."""
 
-import sys
+from qmfn.cli import script
 
-from qmfn.commands.synth import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+script("synth")

@@ -1,8 +1,5 @@
 """Train the checkpoint of a design; see --help."""
 
-import sys
+from qmfn.cli import script
 
-from qmfn.commands.train import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+script("train")

@@ -1,9 +1,12 @@
-"""What several folders of tests need: the shipped designs, small face pictures, float weights of a small network."""
+"""What several folders of tests need: the shipped designs, small face pictures, float weights of a small network.
+
+And their order: `make test` spreads the files over processes in the order given here, so slow ones come first.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,19 @@ import pytest
 from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory) -> Iterator[None]:
+    """The C-simulations that tests compile stay out of the user's cache, and out of that of another process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QMFN_CACHE", str(tmp_path_factory.mktemp("libraries")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +80,36 @@ def write_float_weights() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def tiny(configs):
+    """The small design."""
+    from qmfn.design import load_config
+
+    return load_config(configs / "tiny.yml")
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tiny):
+    """Its random checkpoint."""
+    from qmfn.model.initial import random_checkpoint
+
+    return random_checkpoint(tiny, seed=0)
+
+
+@pytest.fixture(scope="session")
+def synthesis():
+    """name -> rows of synthesis/name.csv as dicts of text; skips where the shared data is absent."""
+
+    from qmfn.errors import UserError
+    from qmfn.shared import shared_file
+    from qmfn.stock import calibration
+
+    def rows(name: str) -> list[dict[str, str]]:
+        try:
+            return calibration.read_rows(shared_file(f"synthesis/{name}.csv"))
+        except UserError as error:
+            pytest.skip(str(error))
+
+    return rows

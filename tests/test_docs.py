@@ -18,13 +18,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qmfn.config import load_config
+from qmfn.backends.request import request_of
+from qmfn.cli import command as find_command
+from qmfn.cli import commands
+from qmfn.cli import main as qmfn
+from qmfn.design import load_config
+from qmfn.devices import find_device
 from qmfn.errors import UserError
-from qmfn.estimate import find_device
 from qmfn.flow import STEP_NAMES
-from qmfn.hls.request import plan
-from qmfn.main import COMMANDS, command_module
-from qmfn.main import main as qmfn
 from qmfn.model.initial import design_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,7 +51,8 @@ AT_ONCE = {"doctor", "schema", "completion"}
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:\A|\n)\n((?:(?: {4,}.*)?\n)+)")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-DOORS = ("qmfn ", "python scripts/", "make ")
+NAMES = [command.name for command in commands()]
+ENTRY_POINTS = ("qmfn ", "python scripts/", "make ")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def blocks(text: str) -> Iterator[tuple[str, str]]:
 def commands_of(page: Path) -> Iterator[Command]:
     for _, body in blocks(page.read_text(encoding="utf-8")):
         for line in re.sub(r"\\\n\s*", " ", body).splitlines():
-            if line.strip().startswith(DOORS):
+            if line.strip().startswith(ENTRY_POINTS):
                 words = shlex.split(line, comments=True)
                 replaced = tuple(PLACEHOLDERS.get(word, word) for word in words)
                 yield Command(str(page.relative_to(ROOT)), line.strip(), replaced)
@@ -99,8 +101,8 @@ def each(commands: list[Command]):
 
 def options_of(command: Command):
     """What the command's own parser makes of the line."""
-    assert command.name in COMMANDS, f"{command.page}: there is no command {command.name}"
-    return command_module(command.name).command_line().parse_args(command.arguments)
+    assert command.name in NAMES, f"{command.page}: there is no command {command.name}"
+    return find_command(command.name).parser().parse_args(command.arguments)
 
 
 def is_help(command: Command) -> bool:
@@ -168,7 +170,7 @@ def test_a_design_exists_and_can_be_what_the_line_asks_for(command, tmp_path):
     if any(text.startswith("checkpoint=") for text in options.overrides):
         return  # the page's own training makes it
     if config.checkpoint is not None and config.hls.reuse_factor != "auto":  # random weights are calibrated: seconds
-        plan(config, design_checkpoint(config))
+        request_of(config, design_checkpoint(config))
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +217,7 @@ def runs() -> list[Command]:
     return list(kinds.values())
 
 
+@pytest.mark.slow
 @each(runs())
 def test_a_cheap_command_runs(command, small, monkeypatch, capsys):
     monkeypatch.chdir(small)

@@ -9,7 +9,7 @@ from helpers.manifest import PROJECTS, QUICK, converted, read_manifest
 
 
 @pytest.mark.parametrize(
-    "project", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in PROJECTS]
+    "project", [pytest.param(name, marks=pytest.mark.slow if name in QUICK else pytest.mark.long) for name in PROJECTS]
 )
 def test_generated_files_are_those_of_the_manifest(project: str, tmp_path: Path) -> None:
     found, wanted = converted(project, tmp_path), read_manifest()[project]

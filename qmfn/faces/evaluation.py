@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from qmfn.config import DesignConfig
+from qmfn.design import DesignConfig
 from qmfn.errors import UserError
 from qmfn.faces.operating_point import content_hash
 

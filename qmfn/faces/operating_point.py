@@ -7,18 +7,17 @@ names the checkpoint by its content: a retrained one has no thresholds until the
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
-from qmfn.config import DesignConfig
-from qmfn.config.schema import Strict
+from qmfn.design import DesignConfig
+from qmfn.design.schema import Strict
 from qmfn.errors import UserError
 from qmfn.faces.verification import FAR_TARGETS
-from qmfn.files import file_aside
+from qmfn.files import file_aside, file_hash
 
 MIN_FALSE_ACCEPTS = 10
 """A rate that fewer false accepts stand for is not stated: 1e-3 takes 10,000 pairs of different people."""
@@ -154,6 +153,6 @@ def _read(path: Path) -> OperatingPoints:
 def content_hash(path: Path) -> str:
     """SHA-256 of a file. Raises UserError if it can't be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return file_hash(path)
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}).") from None

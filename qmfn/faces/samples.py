@@ -39,6 +39,11 @@ def comparison_faces(source: str | Path | None, count: int, size: int = 112) -> 
     return np.stack(pixels), list(names)
 
 
+def require_photo(source: str | Path) -> None:
+    """Raises UserError if the first photo of a source can't be read; loads no face detector."""
+    next(_source_photos(Path(source)))
+
+
 def _faces_of(photos: Iterable[tuple[str, np.ndarray]], size: int) -> Iterator[tuple[str, np.ndarray]]:
     for name, photo in photos:
         if photo.shape[:2] == (size, size):

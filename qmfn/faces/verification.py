@@ -112,8 +112,7 @@ def embed(
     `embed_batch` takes uint8 (B, size, size, 3) RGB, B <= batch_size, and gives (B, D). Returns path -> (D,).
     Raises UserError, before any work, for pictures that the store lacks, and for one of another size.
     """
-    paths = list(dict.fromkeys(paths))
-    _refuse_unknown(paths, store, str(store.source))
+    paths = known_pictures(store, paths)
     embeddings: dict[str, np.ndarray] = {}
     with tqdm(total=len(paths), unit="face", desc="embedding", disable=not progress) as bar:
         for start in range(0, len(paths), batch_size):
@@ -122,6 +121,13 @@ def embed(
             embeddings.update(zip(batch, np.asarray(embed_batch(pixels)), strict=True))
             bar.update(len(batch))
     return embeddings
+
+
+def known_pictures(store: FaceStore, paths: Iterable[str]) -> list[str]:
+    """Each of the pictures once. Raises UserError if the store lacks one."""
+    paths = list(dict.fromkeys(paths))
+    _refuse_unknown(paths, store, str(store.source))
+    return paths
 
 
 def verify(embeddings: Mapping[str, np.ndarray], pairs: Pairs) -> VerificationResult:

@@ -8,12 +8,12 @@ import tensorflow as tf
 from qkeras import QActivation, QConv2D, QDepthwiseConv2D
 from tensorflow import keras
 
-from qmfn.model.checkpoint import Checkpoint
-from qmfn.model.formats import Format, LayerFormat
 from qmfn.model.layers import OffsetPReLU, QPReLU
-from qmfn.model.mobilefacenet import INPUT, LayerSpec
-from qmfn.model.parameters import Parameters, set_parameters
 from qmfn.model.quantizers import fixed_point
+from qmfn.network.checkpoint import Checkpoint
+from qmfn.network.formats import Format, LayerFormat
+from qmfn.network.mobilefacenet import INPUT, LayerSpec
+from qmfn.network.parameters import Parameters, set_parameters
 
 
 def float_network(layers: Sequence[LayerSpec], parameters: Parameters) -> keras.Model:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from qmfn.model.formats import INPUT_FORMAT, LayerExponents, LayerWidths
-from qmfn.model.integers import integer_range, quantise_to_integers
-from qmfn.model.mobilefacenet import INPUT, LayerSpec
-from qmfn.model.parameters import Parameters
+from qmfn.network.formats import INPUT_FORMAT, LayerExponents, LayerWidths
+from qmfn.network.integers import integer_range, quantise_to_integers
+from qmfn.network.mobilefacenet import INPUT, LayerSpec
+from qmfn.network.parameters import Parameters
 
 SAMPLED_VALUES = 1_000_000
 """Activation values that the choice of one exponent looks at: rare large ones count, so many are needed."""

@@ -16,10 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from qmfn.model.calibration import best_activation_exponent
-from qmfn.model.formats import LayerWidths
-from qmfn.model.mobilefacenet import LayerSpec
 from qmfn.model.offsets import best_offsets
-from qmfn.model.parameters import Parameters
+from qmfn.network.formats import LayerWidths
+from qmfn.network.mobilefacenet import LayerSpec
+from qmfn.network.parameters import Parameters
 
 FURTHEST = 4
 """Largest |log2 s|: channels that are almost always zero would ask for more."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from qmfn.config import DesignConfig
+from qmfn.design import DesignConfig
 from qmfn.model.calibration import calibrate, observe_activations
-from qmfn.model.checkpoint import Checkpoint, check_matches, load_checkpoint, quantise
 from qmfn.model.equalisation import equalise
-from qmfn.model.formats import LayerWidths, widths_by_layer
-from qmfn.model.mobilefacenet import architecture, normalise
 from qmfn.model.offsets import for_rounded_weights, with_offsets
-from qmfn.model.parameters import Parameters, random_parameters
+from qmfn.network.checkpoint import Checkpoint, check_matches, load_checkpoint, quantise
+from qmfn.network.formats import LayerWidths, widths_by_layer
+from qmfn.network.mobilefacenet import architecture, normalise
+from qmfn.network.parameters import Parameters, random_parameters
 
 RANDOM_IMAGES = 8
 """Noise images that the exponents of a random network are chosen on."""

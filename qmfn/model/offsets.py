@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from qmfn.model.calibration import rounded_kernel
-from qmfn.model.formats import LayerWidths
-from qmfn.model.integers import integer_range
-from qmfn.model.mobilefacenet import LayerSpec
-from qmfn.model.parameters import Parameters
+from qmfn.network.formats import LayerWidths
+from qmfn.network.integers import integer_range
+from qmfn.network.mobilefacenet import LayerSpec
+from qmfn.network.parameters import Parameters
 
 FINER = 3
 """Exponents to try beyond the finest that reaches the largest magnitude: a few values saturate, the others gain."""

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from qkeras import BaseQuantizer
 
-from qmfn.model.integers import Exponents, integer_range
+from qmfn.network.integers import Exponents, integer_range
 
 
 class fixed_point(BaseQuantizer):  # noqa: N801 - QKeras names its quantisers like functions
@@ -28,7 +28,7 @@ class fixed_point(BaseQuantizer):  # noqa: N801 - QKeras names its quantisers li
         bits: width, sign included.
         exponent: exponent of the least significant bit; an integer for the tensor, or a nested list that broadcasts
             against it (one per output channel for weights).
-        mid_rise: odd integers instead of all (`qmfn.model.integers`).
+        mid_rise: odd integers instead of all (`qmfn.network.integers`).
     """
 
     def __init__(self, bits: int, exponent: Exponents, mid_rise: bool = False):

@@ -1,72 +1,57 @@
-"""One result, three faces: report.json, report.md and the terminal.
+"""Results of a design -> report.json, and one document as page, Markdown and terminal output.
 
-Takes the result dict of a flow, whose only top-level keys are `SECTIONS`; each of them may be missing when
-the flow stopped early. Gives files and output; it calculates nothing but sums and shares of what it is given.
+`tree` says what a document is made of. `content` builds it from the result dict of a flow, whose only top-level keys
+are `SECTIONS`; each of them may be missing when the flow stopped early. `vendor` and `compare` build the others.
+`html`, `markdown` and `terminal` draw. JSON files hold the results themselves, from which documents are built.
 """
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from qmfn.report import markdown, terminal
-from qmfn.report.content import Section, estimate_sections, sections
-from qmfn.report.files import atomic_write_text
+from qmfn.report.content import design_document
+from qmfn.report.files import EVALUATION, REPORT, atomic_write_text, write_json
+from qmfn.report.tree import Document, Section
 
-__all__ = [
-    "SECTIONS",
-    "atomic_write_text",
-    "print_estimate",
-    "print_summary",
-    "show_sections",
-    "write_json",
-    "write_report",
-]
+__all__ = ["SECTIONS", "atomic_write_text", "show", "write", "write_document", "write_json"]
 
-SECTIONS = ("design", "footprint", "comparison", "csim", "estimate", "fifo")
+SECTIONS = ("design", "footprint", "comparison", "verification", "csim", "estimate", "fifo")
+PAGE, MARKDOWN = "report.html", "report.md"
 
 
-def write_report(result: dict, folder: Path) -> None:
-    """Write report.json and report.md into `folder`, each in one step.
+def write(folder: Path, result: dict, evaluation: dict | None = None) -> None:
+    """Write the results of a design and the report of them into `folder`, each file in one step.
 
-    Raises UserError when the folder can't be written and ValueError for a top-level key that isn't in
-    `SECTIONS`.
+    Args:
+        result: what becomes report.json.
+        evaluation: what `evaluate --json` writes; becomes evaluation.json.
+
+    Raises:
+        UserError: a file can't be written.
+        ValueError: a top-level key of the result isn't in `SECTIONS`.
     """
     unknown = set(result) - set(SECTIONS)
     if unknown:
         raise ValueError(f"report sections are {SECTIONS}, not {sorted(unknown)}")
-    title = result.get("design", {}).get("name", folder.name)
-    write_json(result, folder / "report.json")
-    atomic_write_text(folder / "report.md", markdown.render(f"Report of {title}", sections(result)))
+    write_json(result, folder / REPORT)
+    if evaluation:
+        write_json(evaluation, folder / EVALUATION)
+    write_document(folder, design_document(result, evaluation))
 
 
-def write_json(result: dict, path: Path) -> None:
-    """Write a result as JSON in one step; raises UserError when the file can't be written."""
-    atomic_write_text(path, json.dumps(result, indent=2, default=_plain) + "\n")
+def write_document(folder: Path, document: Document) -> None:
+    """Write the report as page and as Markdown; raises UserError when a file can't be written."""
+    from qmfn.report import html
+
+    atomic_write_text(folder / MARKDOWN, markdown.render(document))
+    html.write(document, folder / PAGE)
 
 
-def print_summary(result: dict, console: Console | None = None) -> None:
-    """Print the report as tables, the verdict first; 120 columns wide where there is no terminal to ask."""
-    show_sections(sections(result), console)
-
-
-def show_sections(parts: list[Section], console: Console | None = None) -> None:
-    """Print sections as tables; 120 columns wide where there is no terminal to ask."""
-    terminal.show(parts, console or Console(width=None if sys.stdout.isatty() else 120))
-
-
-def print_estimate(result: dict, console: Console | None = None) -> None:
-    """Print what is estimated alone, 120 columns wide where there is no terminal to ask."""
-    show_sections(estimate_sections(result), console)
-
-
-def _plain(value: object) -> object:
-    """JSON for what results are made of: NumPy scalars and arrays, paths."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"{value!r} has no place in report.json")
+def show(sections: Sequence[Section], console: Console | None = None) -> None:
+    """Print sections; 120 columns wide where there is no terminal to ask."""
+    terminal.show(sections, console or Console(width=None if sys.stdout.isatty() else 120))

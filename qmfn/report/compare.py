@@ -1,13 +1,12 @@
 """Several designs side by side: bits, accuracy, frames per second, resources.
 
-Takes folders of converted designs (report.json, and evaluation.json if there is one) and gives sections for the
-terminal, a page, pictures of the trade-offs and plain values. It calculates nothing but shares and means; what a design
-has no figure of is None there and a dash to the reader.
+Takes folders of converted designs (report.json, and evaluation.json if there is one) and gives a document, a picture of
+the trade-offs and plain values. It calculates nothing but shares and means; what a design has no figure of is None in
+the values and a dash to the reader.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,15 +14,30 @@ from pathlib import Path
 from typing import Any
 
 from qmfn.errors import UserError
-from qmfn.report.content import RESOURCES, Section, Table
-from qmfn.report.files import atomic_write_text
-
-REPORT, EVALUATION = "report.json", "evaluation.json"
+from qmfn.report.content import is_exact
+from qmfn.report.files import EVALUATION, REPORT, checked, read_results
+from qmfn.report.forms import BITS, COUNT, MEAN, NBSP, PRECISE_PERCENT, RATE, TEXT, VERDICT
+from qmfn.report.tree import (
+    RESOURCES,
+    Cell,
+    Column,
+    Document,
+    Picture,
+    Pictures,
+    Point,
+    Section,
+    Span,
+    Table,
+    TradeOff,
+    on_page,
+    paragraph,
+    utilisation_status,
+)
 
 
 @dataclass(frozen=True)
 class Usage:
-    """A resource after synthesis, as estimated: count, its band, share of the device at the band's high end."""
+    """A resource post-synthesis, as estimated: count, its band, share of the device at the band's high end."""
 
     expected: int
     low: int
@@ -70,29 +84,9 @@ def read_designs(paths: Sequence[Path]) -> list[Compared]:
 
 def _read_design(path: Path) -> Compared:
     file = path / REPORT if path.is_dir() else path
-    result = _json(file, "convert the design first")
-    beside = file.parent / EVALUATION
-    evaluation = _json(beside, "evaluate the design again") if beside.exists() else None
-    try:
+    result, evaluation = read_results(file)
+    with checked(file):
         return summary(result, evaluation, str(file))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"{file}: is no report of scripts/convert.py ({type(error).__name__}: {error}); convert the design again."
-        ) from None
-
-
-def _json(path: Path, remedy: str) -> dict:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; {remedy}.") from None
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror}).") from None
-    except ValueError as error:
-        raise UserError(f"{path}: is no JSON ({error}); {remedy}.") from None
-    if not isinstance(found, dict):
-        raise UserError(f"{path}: holds no result of a design; {remedy}.")
-    return found
 
 
 def summary(result: dict, evaluation: dict | None, source: str) -> Compared:
@@ -105,7 +99,7 @@ def summary(result: dict, evaluation: dict | None, source: str) -> Compared:
         source=source,
         board=design.get("board") or design.get("part"),
         clock_mhz=1000 / period if period else None,
-        bit_exact=_bit_exact(result.get("comparison")),
+        bit_exact=is_exact(result.get("comparison")),
         weight_width=footprint["weight_bits"] / weights if weights else None,
         footprint_bits=footprint.get("total_bits"),
         footprint_share=footprint.get("share"),
@@ -117,19 +111,13 @@ def summary(result: dict, evaluation: dict | None, source: str) -> Compared:
     )
 
 
-def _bit_exact(comparison: dict | None) -> bool | None:
-    if not comparison or not any(tensor["values"] for tensor in comparison["tensors"]):
-        return None
-    return not comparison["mismatches"] and not any(tensor["mismatches"] for tensor in comparison["tensors"])
-
-
 def _usage(estimate: dict) -> dict[str, Usage]:
-    """After synthesis: the one stage that stock and folded designs both have an estimate of."""
+    """Post-synthesis: the one stage that stock and folded designs both have an estimate of."""
     after, available = estimate["post_synthesis"], estimate["available"]
     return {
-        kind: Usage(after["expected"][kind], low, high, high / max(1, available[kind]))
-        for kind in RESOURCES
-        for low, high in (after["band"][kind],)
+        resource: Usage(after["expected"][resource], low, high, high / max(1, available[resource]))
+        for resource in RESOURCES
+        for low, high in (after["band"][resource],)
     }
 
 
@@ -138,50 +126,74 @@ def as_dict(designs: Sequence[Compared]) -> dict[str, Any]:
     return {"designs": [asdict(design) for design in designs]}
 
 
-# --- Words and tables -------------------------------------------------------------------------------------------------
+# --- Document and picture ---------------------------------------------------------------------------------------------
 
-DASH = "-"
 
-COLUMNS = [
-    "design", "device", "exact", "w", "footprint", "accuracy", "frames/s", "LUT", "FF", "DSP", "BRAM", "URAM", "fits",
-]  # fmt: skip
-NOTE = (
-    "w: mean bits of a weight; footprint: all parameters, share of float32; frames/s and resources (after synthesis) "
-    "are estimated; fits: at the high end of the bands."
+def document(designs: Sequence[Compared]) -> Document:
+    """A table with a line per design, and the trade-offs."""
+    sources = paragraph(*on_page(", ".join(design.source for design in designs)), style="caption")
+    names = dict.fromkeys(design.name.split(" (")[0] for design in designs)
+    sections = [Section("Designs side by side", [LEAD, _table(designs), sources])]
+    if found := trade_offs(designs):
+        pictures = [Picture(one, f"{one.y_label} against {one.x_label}.", one.y_label) for one in found]
+        lead = paragraph(*on_page(TRADE_OFFS))
+        sections.append(Section("Trade-offs", [lead, Pictures(pictures)], "trade-offs"))
+    return Document("QMobileFaceNet designs side by side", " · ".join(names), [], sections)
+
+
+LEAD = paragraph(
+    "Frames/s and resources (post-synthesis) are estimated; a design fits if the high ends of the bands do.",
+    *on_page(
+        " The bar behind a resource is its share of the device at the high end, coloured ",
+        Span(f"above 80{NBSP}%", "fair"), " and ", Span(f"above 100{NBSP}%", "bad"), ". A click on a heading sorts.",
+    ),
+)  # fmt: skip
+
+TRADE_OFFS = (
+    "The line joins the designs that no other beats: none has less of what stands below and more of what stands at the "
+    f"side. Whiskers are 10–90{NBSP}% bands of estimates and 95{NBSP}% intervals of accuracies."
 )
-YES_NO = {True: "yes", False: "NO", None: DASH}
 
 
-def sections(designs: Sequence[Compared]) -> list[Section]:
-    """One table, a line per design."""
-    return [Section("Designs side by side", [NOTE], Table(COLUMNS, [_cells(design) for design in designs], 3))]
-
-
-def _cells(design: Compared) -> list[str]:
-    return [
-        design.name,
-        design.board or DASH,
-        YES_NO[design.bit_exact],
-        _text(design.weight_width, "{:.2f}"),
-        _text(design.footprint_share, "{:.2%}"),
-        _text(design.accuracy, "{:.2%}"),
-        _text(design.frames_per_second, "{:,.1f}"),
-        *(_text(design.resources[kind].expected if design.resources else None, "{:,}") for kind in RESOURCES),
-        YES_NO[design.fits],
+def _table(designs: Sequence[Compared]) -> Table:
+    columns = [
+        Column("design", TEXT), Column("device", TEXT), Column("exact", VERDICT), Column("fits", VERDICT),
+        Column("frames/s", RATE), Column("accuracy", PRECISE_PERCENT), Column("w", MEAN, "mean bits of a weight"),
+        Column("footprint", BITS, "all parameters", spare=True),
+        Column("of float32", PRECISE_PERCENT, "the footprint, against 32-bit float"), *map(Column, RESOURCES.values()),
+    ]  # fmt: skip
+    rows = [
+        [
+            design.name,
+            design.board,
+            _judged(design.bit_exact, "bit-exact", "differs"),
+            _judged(design.fits, "fits", "does not fit"),
+            design.frames_per_second,
+            design.accuracy,
+            design.weight_width,
+            design.footprint_bits,
+            design.footprint_share,
+            *(_usage_cell(design.resources[resource] if design.resources else None) for resource in RESOURCES),
+        ]
+        for design in designs
     ]
+    return Table(columns, rows)
 
 
-def _text(value: float | None, form: str) -> str:
-    return DASH if value is None else form.format(value)
+def _judged(value: bool | None, yes: str, no: str) -> Cell | None:
+    return None if value is None else Cell(yes if value else no, VERDICT, status="good" if value else "bad")
 
 
-# --- Page and pictures ------------------------------------------------------------------------------------------------
+def _usage_cell(used: Usage | None) -> Cell | None:
+    """The count, and a bar of the share at the high end of its band."""
+    if used is None:
+        return None
+    status = utilisation_status(used.share_high)
+    return Cell(used.expected, COUNT, min(1.0, used.share_high), None if status == "good" else status)
 
 
-def panels(designs: Sequence[Compared]) -> list:
-    """Trade-offs that at least one design has both figures of: speed for LUTs, accuracy for bits."""
-    from qmfn.report.pictures import Panel, Point
-
+def trade_offs(designs: Sequence[Compared]) -> list[TradeOff]:
+    """Those that at least one design has both figures of: speed for LUTs, accuracy for bits."""
     fast = [
         Point(design.name, used.expected, design.frames_per_second, (used.low, used.high))
         for design in designs
@@ -193,10 +205,10 @@ def panels(designs: Sequence[Compared]) -> list:
         if design.footprint_bits and design.accuracy is not None
     ]
     found = [
-        Panel("LUT after synthesis (estimated)", "frames/s (estimated)", tuple(fast)),
-        Panel("bits of parameters", "verification accuracy", tuple(accurate), percent=True),
+        TradeOff("LUT post-synthesis (estimated)", "frames/s (estimated)", tuple(fast)),
+        TradeOff("bits of parameters", "verification accuracy", tuple(accurate), percent=True),
     ]
-    return [panel for panel in found if panel.points]
+    return [one for one in found if one.points]
 
 
 def write_picture(designs: Sequence[Compared], path: Path) -> None:
@@ -207,79 +219,7 @@ def write_picture(designs: Sequence[Compared], path: Path) -> None:
     """
     from qmfn.report.pictures import ON_PAPER, save, trade_off_figure
 
-    found = panels(designs)
+    found = trade_offs(designs)
     if not found:
         raise UserError(f"{path}: nothing to draw, no design has an estimate or an {EVALUATION} beside its report.")
     save(trade_off_figure(found, ON_PAPER), path)
-
-
-def write_page(designs: Sequence[Compared], path: Path) -> None:
-    """One self-contained HTML file.
-
-    Raises:
-        UserError: the file can't be written.
-    """
-    from qmfn.report.html import render
-
-    atomic_write_text(path, render("compare.html.jinja", _page(designs)))
-
-
-def _page(designs: Sequence[Compared]) -> dict[str, Any]:
-    from qmfn.report.page import Grid
-    from qmfn.report.pictures import inline_svg, trade_off_figure
-
-    pictures = [
-        (panel.y_label, inline_svg(trade_off_figure([panel]), f"{panel.y_label} against {panel.x_label}."))
-        for panel in panels(designs)
-    ]
-    headings = [
-        "design", "device", "exact", "fits", "frames/s", "accuracy", "weight bits", "footprint", "of float32",
-        *RESOURCES.values(),
-    ]  # fmt: skip
-    return {
-        "title": " · ".join(dict.fromkeys(design.name.split(" (")[0] for design in designs)),
-        "table": Grid(headings, [_page_cells(design) for design in designs], 2),
-        "pictures": pictures,
-        "sources": [design.source for design in designs],
-    }
-
-
-def _page_cells(design: Compared) -> list:
-    from qmfn.report.page import NBSP, Cell, bits
-
-    def cell(value: float | None, text: str) -> Cell:
-        return Cell("–", -1) if value is None else Cell(text.format(value), value)
-
-    def percent(value: float | None) -> Cell:
-        return cell(None if value is None else 100 * value, f"{{:.2f}}{NBSP}%")
-
-    return [
-        Cell(design.name),
-        Cell(design.board or "–"),
-        _judged(design.bit_exact, "bit-exact", "differs"),
-        _judged(design.fits, "fits", "does not fit"),
-        cell(design.frames_per_second, "{:,.1f}"),
-        percent(design.accuracy),
-        cell(design.weight_width, "{:.2f}"),
-        Cell(bits(design.footprint_bits), design.footprint_bits) if design.footprint_bits else Cell("–", -1),
-        percent(design.footprint_share),
-        *(_usage_cell(design.resources[kind] if design.resources else None) for kind in RESOURCES),
-    ]
-
-
-def _judged(value: bool | None, yes: str, no: str):
-    from qmfn.report.page import Cell
-
-    if value is None:
-        return Cell("–", -1)
-    return Cell(yes if value else no, int(value), status="good" if value else "bad")
-
-
-def _usage_cell(used: Usage | None):
-    """The count, and a bar of the share at the high end of its band."""
-    from qmfn.report.page import Cell, utilisation_status
-
-    if used is None:
-        return Cell("–", -1)
-    status = utilisation_status(used.share_high)
-    return Cell(f"{used.expected:,}", used.expected, min(1.0, used.share_high), None if status == "good" else status)

@@ -1,241 +1,499 @@
-"""What a report says, before it is laid out: result dict -> list of `Section`.
+"""The report of a design: results -> document.
 
-One place decides on headings, sentences, columns and number formats; `markdown` and `terminal` only draw.
-Sections of the result may be missing when the flow stopped early; what is missing isn't mentioned, except
-that the verdict says so.
+Takes the dict of report.json and, if there are any, what `evaluate --json` and `report --json` (the vendor's tools)
+write. Any section may be missing: then it is left out, and the verdict says what was not done.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import Any
 
-RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram_18k": "BRAM_18K", "uram": "URAM"}
+from qmfn.report.forms import BAND_IN_THOUSANDS, NBSP, NUMBER, TEXT, USED, bits, counted, percent, rate, words
+from qmfn.report.tree import (
+    RESOURCES,
+    Bar,
+    Block,
+    Code,
+    Column,
+    Document,
+    Facts,
+    Key,
+    Legend,
+    Picture,
+    Pictures,
+    Roc,
+    Scores,
+    Section,
+    Span,
+    StackedBars,
+    Table,
+    Tile,
+    Tiles,
+    Use,
+    Utilisation,
+    columns_in_use,
+    on_page,
+    paragraph,
+    table_of,
+    utilisation_status,
+)
+from qmfn.report.vendor import vendor_section, vendor_shares
+
+SHORTEST_COMPILATION = 1.0
+"""Seconds; what took less was not compiled but found in the cache."""
+
+FAMILIES = {
+    "s1": ("convolutions", ("conv", "pointwise", "dense", "matvec")),
+    "s2": ("depthwise", ("depthwise", "global_depthwise")),
+    "s3": ("PReLU", ("prelu",)),
+    "s4": ("everything else", ()),
+}
+"""Series role -> its name in the legend, kinds of stages."""
+
+PARTS = {
+    "weight_bits": ("s1", "weights"), "exponent_bits": ("s3", "exponents"), "bias_bits": ("s4", "biases"),
+    "slope_bits": ("s2", "slopes"), "offset_bits": ("s5", "offsets"),
+}  # fmt: skip
+"""Part of the footprint -> series role, name."""
 
 LAYER_COLUMNS = {
-    "layer": "layer",
-    "kind": "kind",
-    "reuse_factor": "RF",
-    "multipliers": "mult",
-    "cycles": "cycles",
-    "lut": "LUT",
-    "lut_band": "10-90 %",
-    "ff": "FF",
-    "dsp": "DSP",
-    "bram_18k": "BRAM",
-    "activation_bits": "act",
-    "accumulator_bits": "acc",
+    "layer": Column("layer", TEXT),
+    "kind": Column("kind", TEXT),
+    "reuse_factor": Column("RF", USED, "reuse factor: multiplications per output pixel / multipliers"),
+    "simd": Column("SIMD", USED, "terms of a sum per cycle", spare=True),
+    "pe": Column("PE", USED, "outputs per cycle", spare=True),
+    "multipliers": Column("mult", USED, "multipliers"),
+    "weight_width": Column("w", USED, "bits of a weight", spare=True),
+    "activation_bits": Column("a", USED, "bits of an activation"),
+    "accumulator_bits": Column("acc", USED, "bits of the accumulator"),
+    "cycles": Column("cycles", USED, "per frame", bars=True),
+    "lut": Column("LUT", USED, bars=True),
+    "lut_band": Column("10-90 %", BAND_IN_THOUSANDS, "of LUT, in thousands"),
+    "ff": Column("FF", USED),
+    "dsp": Column("DSP", USED),
+    "bram_18k": Column("BRAM", USED, "blocks of 18 kbit"),
+    "uram": Column("URAM", USED, spare=True),
+    "weight_bits": Column("weight bits", USED, spare=True),
+    "memories": Column("memory", TEXT, spare=True),
 }
-"""Key of a layer estimate -> column heading; act and acc are widths in bits, the band in thousands. Those of the other
-resources are in report.json.
-"""
+"""Key of a layer's row -> column."""
 
-FOOTPRINT_PARTS = {
-    "weight_bits": "weights",
-    "exponent_bits": "exponents",
-    "bias_bits": "biases",
-    "slope_bits": "slopes",
-    "offset_bits": "offsets",
-    "total_bits": "total",
-    "float_bits": "float32 network",
-}
+STAGE_MEANINGS = {
+    "matvec": "a convolution as matrix times vector", "window": "gathers the pixels under the kernel that follows",
+}  # fmt: skip
+"""Kinds of stages whose names don't say what they do."""
 
+FIFO_COLUMNS = {
+    "name": Column("FIFO", TEXT), "depth": Column("depth"), "width": Column("width, bits"),
+    "bits": Column("bits", bars=True),
+}  # fmt: skip
 
-@dataclass(frozen=True)
-class Table:
-    """Rows of text; the first `text_columns` columns are left-aligned, the others are numbers."""
-
-    columns: list[str]
-    rows: list[list[str]]
-    text_columns: int = 1
+ENGINES = {"keras": "quantised network in Keras", "csim": "HLS code, C-simulated", "float": "float network"}
 
 
-@dataclass(frozen=True)
-class Section:
-    """A heading, sentences under it, and perhaps a table."""
-
-    heading: str
-    sentences: list[str] = field(default_factory=list)
-    table: Table | None = None
-
-
-def sections(result: dict) -> list[Section]:
-    """All sections of a report, the verdict first."""
+def design_document(result: dict, evaluation: dict | None = None, vendor: dict | None = None) -> Document:
+    """The whole report, the verdict first."""
+    design = result.get("design") or {}
+    clock = design.get("clock_period_ns")
+    about = [design.get("board"), design.get("part"), f"{1000 / clock:g} MHz" if clock else None, design.get("backend")]
     parts = [
-        _verdict(result.get("comparison")),
-        _design(result.get("design")),
+        _verdict(result, evaluation, vendor),
+        _built(result),
+        *_estimated(result),
         _footprint(result.get("footprint")),
-        _csim(result.get("csim")),
-        *_estimate(result.get("estimate"), result.get("fifo")),
+        _evaluation(evaluation),
+        fifo_section(fifo, result.get("estimate")) if (fifo := result.get("fifo")) else None,
+        vendor_section(vendor) if vendor else None,
+        _again(design),
     ]
-    return [part for part in parts if part]
+    return Document(
+        "QMobileFaceNet design report", design.get("name", "design"), [str(fact) for fact in about if fact],
+        [part for part in parts if part],
+    )  # fmt: skip
 
 
-def _verdict(comparison: dict | None) -> Section:
-    if comparison is None or not any(tensor["values"] for tensor in comparison["tensors"]):
-        return Section("Verdict", ["Not compared: no value of the C-simulation was compared with Python."])
-    tensors = comparison["tensors"]
-    differing = [tensor for tensor in tensors if tensor["mismatches"]]
-    values = sum(tensor["values"] for tensor in tensors)
-    extent = f"{values:,} values of {len(tensors)} tensors, {comparison['images']} images"
-    if comparison["mismatches"] or differing:
-        first = differing[0]["layer"] if differing else "not recorded"
-        count = max(comparison["mismatches"], sum(tensor["mismatches"] for tensor in differing))
-        sentences = [f"{count:,} mismatches in {extent}; the first differing layer is {first}."]
+def estimate_sections(result: dict) -> list[Section]:
+    """The sections that say what is estimated."""
+    return [*_estimated(result), fifo_section(result["fifo"], result["estimate"])]
+
+
+# --- Verdict ----------------------------------------------------------------------------------------------------------
+
+
+def _verdict(result: dict, evaluation: dict | None, vendor: dict | None) -> Section:
+    comparison, estimate = result.get("comparison"), result.get("estimate")
+    tiles = [
+        _exactness(comparison, evaluation, vendor, result.get("verification")),
+        _fit(estimate, vendor),
+        _speed(estimate),
+        _accuracy(evaluation),
+        _size(result.get("footprint")),
+    ]
+    blocks: list[Block] = [Tiles(tiles)]
+    done = {
+        "the C-simulation was not compared with Python": _values(comparison),
+        "cycles and resources were not estimated": estimate,
+        "accuracy was not evaluated": evaluation,
+        "no vendor tool has confirmed cycles and resources": vendor,
+    }
+    if not_done := [what for what, found in done.items() if not found]:
+        blocks.append(paragraph(Span("Not done:", bold=True), f" {'; '.join(not_done)}.", style="not-done"))
+    differing = [tensor for tensor in _tensors(comparison) if tensor["mismatches"]]
+    if differing:
+        columns = {
+            "layer": Column("layer", TEXT), "values": Column("values"), "mismatches": Column("mismatches"),
+            "max_abs_difference": Column("largest difference", NUMBER),
+        }  # fmt: skip
+        blocks.append(table_of(columns, differing, title="What differs"))
+    return Section("Verdict", blocks)
+
+
+def _tensors(comparison: dict | None) -> list[dict]:
+    return (comparison or {}).get("tensors", [])
+
+
+def _values(comparison: dict | None) -> int:
+    return sum(tensor["values"] for tensor in _tensors(comparison))
+
+
+def is_exact(comparison: dict | None) -> bool | None:
+    """Whether all values that were compared are equal; None where none was."""
+    return not _mismatches(comparison) if _values(comparison) else None
+
+
+def _mismatches(comparison: dict | None) -> int:
+    """Values that differ; a tensor that differs outweighs a total of zero."""
+    if not comparison:
+        return 0
+    return max(comparison["mismatches"], sum(tensor["mismatches"] for tensor in _tensors(comparison)))
+
+
+def _exactness(
+    comparison: dict | None, evaluation: dict | None, vendor: dict | None, verification: dict | None
+) -> Tile:
+    """Whether all that was compared is equal; one difference anywhere, also in RTL, is a failure."""
+    label, values = "HLS code against Python", _values(comparison)
+    problems = []
+    if wrong := _mismatches(comparison):
+        first = next((tensor["layer"] for tensor in _tensors(comparison) if tensor["mismatches"]), "not recorded")
+        problems.append(f"{wrong:,} of {values:,} values differ, first in {first}")
+    if differing := (evaluation or {}).get("differing_embeddings"):
+        problems.append(f"{differing:,} embeddings of the evaluation differ")
+    if concurrent := (verification or {}).get("mismatches"):
+        problems.append(f"{concurrent:,} values differ where all stages run at once")
+    cosimulation = (vendor or {}).get("cosimulation") or {}
+    if cosimulation and cosimulation.get("status") != "Pass":
+        problems.append(f"co-simulation: {cosimulation.get('status')}")
+    if problems:
+        return Tile(label, "Differs", problems, "bad")
+    if not comparison or not values:
+        return Tile(label, "Not compared", ["no value of the C-simulation was looked at"], "open")
+    faces, tensors = counted(comparison["images"], "face"), counted(len(_tensors(comparison)), "tensor")
+    notes = [f"{faces}, {values:,} values of {tensors}, all equal"]
+    if verification:
+        notes.append(
+            f"all {verification['stages']} stages at once over FIFOs of their depths: {verification['frames']} frames, "
+            f"no deadlock, initiation interval {verification['interval_cycles']:,} cycles"
+        )
+    return Tile(label, "Bit-exact", notes, "good")
+
+
+def _fit(estimate: dict | None, vendor: dict | None) -> Tile:
+    """By the vendor tools' own figures where they are there, by the estimate's high ends otherwise."""
+    label = "on the device"
+    if found := vendor_shares(vendor):
+        source, shares = found
+    elif estimate:
+        source, shares = "estimated, high end of the bands", estimate["share_high"]
     else:
-        sentences = [f"Bit-exact: the C-simulation equals Python in all {extent}."]
-    if comparison.get("first_difference"):
-        sentences.append(f"First difference: {_words(comparison['first_difference'])}.")
-    if comparison.get("cosine_to_float") is not None:
-        sentences.append(f"Cosine to the float embedding: {_words(comparison['cosine_to_float'])}.")
-    if comparison.get("faces"):
-        sentences.append(f"Faces: {_words(comparison['faces'])}.")
-    if not differing:
-        return Section("Verdict", sentences)
-    rows = [
-        [
-            tensor["layer"],
-            f"{tensor['values']:,}",
-            f"{tensor['mismatches']:,}",
-            f"{tensor['max_abs_difference']:g}",
-        ]
-        for tensor in differing
+        return Tile(label, "Not estimated", [], "open")
+    resource = max(shares, key=shares.__getitem__)
+    status = utilisation_status(shares[resource])
+    figure = {"bad": "Does not fit", "fair": "Fits tightly", "good": "Fits"}[status]
+    return Tile(label, figure, [f"{RESOURCES[resource]} at {percent(shares[resource])}", source], status)
+
+
+def _speed(estimate: dict | None) -> Tile:
+    if not estimate:
+        return Tile("speed", "Not estimated", [], "open")
+    notes = [f"estimated at {estimate['clock_mhz']:g} MHz", f"{_interval(estimate)}, set by {estimate['bottleneck']}"]
+    return Tile("speed", rate(estimate["frames_per_second"]), notes, unit="frames/s")
+
+
+def _interval(estimate: dict) -> str:
+    return f"initiation interval {estimate['interval_cycles']:,} cycles per frame"
+
+
+def _accuracy(evaluation: dict | None) -> Tile:
+    if not evaluation:
+        return Tile("verification accuracy", "Not evaluated", [], "open")
+    notes = [_confidence(evaluation), f"{evaluation['pairs']:,} pairs of faces"]
+    return Tile("verification accuracy", f"{100 * evaluation['accuracy']:.2f}", notes, unit="%")
+
+
+def _confidence(evaluation: dict) -> str:
+    low, high = evaluation["accuracy_interval"]
+    return f"95{NBSP}% interval {100 * low:.2f} – {percent(high, 2)}"
+
+
+def _size(footprint: dict | None) -> Tile:
+    if not footprint:
+        return Tile("size", "Not counted", [], "open")
+    notes = ["of the float32 network", f"{bits(footprint['total_bits'])} of parameters"]
+    return Tile("size", f"{100 * footprint['share']:.1f}", notes, unit="%")
+
+
+# --- What was built, and how ------------------------------------------------------------------------------------------
+
+
+def _built(result: dict) -> Section | None:
+    design, comparison = result.get("design") or {}, result.get("comparison") or {}
+    cosine = comparison.get("cosine_to_float")
+    facts = Facts([
+        ("network", _network(design)),
+        ("weights", _widths(result.get("footprint") or {})),
+        ("checkpoint", design.get("checkpoint")),
+        ("design file", design.get("config")),
+        ("device", " · ".join(design[key] for key in ("board", "part") if design.get(key))),
+        ("clock", f"{design['clock_period_ns']:g} ns" if design.get("clock_period_ns") else None),
+        ("backend", design.get("backend")),
+        ("dataflow", design.get("dataflow")),
+        ("C-simulation", _csim(result.get("csim") or {})),
+        ("first difference", comparison.get("first_difference")),
+        ("faces compared", ", ".join(comparison.get("faces") or [])),
+        ("cosine to the float embedding", None if cosine is None else f"{cosine:.4f}"),
+    ])  # fmt: skip
+    return Section("What was built", [facts], "built") if facts.pairs else None
+
+
+def _network(design: dict) -> str:
+    size = design.get("input_size")
+    parts = [
+        f"{size} × {size} pixels to {design.get('embedding_size')} values" if size else "",
+        f"{design['layers']} layers" if design.get("layers") else "",
+        f"{_short(design['multiplications'])} multiplications" if design.get("multiplications") else "",
     ]
-    return Section("Verdict", sentences, Table(["layer", "values", "mismatches", "largest difference"], rows))
+    return ", ".join(part for part in parts if part)
 
 
-def _design(design: dict | None) -> Section | None:
-    if not design:
+def _short(number: float) -> str:
+    for size, word in ((1e6, "million"), (1e3, "thousand")):
+        if number >= size:
+            return f"{number / size:,.3g} {word}"
+    return f"{number:,}"
+
+
+def _widths(footprint: dict) -> str | None:
+    """How many weights have how many bits, most frequent first."""
+    counts: dict[int, int] = {}
+    for layer in footprint.get("layers", []):
+        if layer.get("weights") and layer.get("weight_width"):
+            counts[layer["weight_width"]] = counts.get(layer["weight_width"], 0) + layer["weights"]
+    total = sum(counts.values())
+    if not total:
         return None
-    rows = [[key.replace("_", " "), _words(value)] for key, value in design.items()]
-    return Section("Design", table=Table(["", ""], rows, text_columns=2))
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    if len(ranked) == 1:
+        return f"all {total:,} of {counted(ranked[0][0], 'bit')}"
+    mean = sum(width * count for width, count in ranked) / total
+    shares = ", ".join(f"{percent(count / total)} have{NBSP}{width}" for width, count in ranked)
+    return f"{mean:.2f} bits on average: {shares}"
+
+
+def _csim(csim: dict) -> str:
+    texts = {"convert_seconds": "converted in {:.1f}~s", "compile_seconds": "compiled in {:.1f}~s"}
+    texts["images_per_second"] = "{:.1f}~faces/s"
+    if csim.get("compile_seconds", SHORTEST_COMPILATION) < SHORTEST_COMPILATION:
+        texts["compile_seconds"] = "compiled before"
+    return ", ".join(text.format(csim[key]) for key, text in texts.items() if key in csim).replace("~", NBSP)
+
+
+def _again(design: dict) -> Section | None:
+    blocks: list[Block] = []
+    if design.get("command"):
+        blocks.append(Code(design["command"]))
+    if design.get("config_text"):
+        blocks.append(Code(design["config_text"], words(design.get("config", "config")), detail=True))
+    return Section("Make it again", blocks, "again") if blocks else None
+
+
+# --- Resources and cycles ---------------------------------------------------------------------------------------------
+
+
+def _estimated(result: dict) -> list[Section]:
+    if not (estimate := result.get("estimate")):
+        return []
+    return [resources_section(estimate), _pipeline(estimate), _layers(estimate, result.get("footprint"))]
+
+
+def resources_section(estimate: dict) -> Section:
+    """Every resource that is used, C-synthesis and post-synthesis; of folded designs there is the latter alone."""
+    after = estimate.get("post_synthesis") or {}
+    stages = [("C-synthesis", estimate["total"], estimate["band"])]
+    statement = f"Estimated: what {estimate.get('tool')} will report"
+    if after.get("expected") == estimate["total"]:
+        stages = []
+        statement = (
+            "Estimated: what Vivado's synthesis will leave, counted from the structure of the kernels and never "
+            "compared with a vendor tool's result for them"
+        )
+    elif after.get("expected"):
+        statement += " (C-synthesis) and what Vivado's synthesis will leave (post-synthesis)"
+    if after.get("expected"):
+        stages.append(("post-synthesis", after["expected"], after["band"]))
+    used = [resource for resource in RESOURCES if any(band[resource][1] for _, _, band in stages)]
+    unused = [name for resource, name in RESOURCES.items() if resource not in used]
+    uses = [Use(RESOURCES[resource], stage, count[resource], tuple(band[resource]), estimate["available"][resource])
+            for resource in used for stage, count, band in stages]  # fmt: skip
+    lead = paragraph(
+        f"{statement}; with 10–90{NBSP}% bands.",
+        *on_page(
+            " Whiskers are the bands; colour tells the high end: ", Span(f"below 80{NBSP}%", "good"), ", ",
+            Span(f"below 100{NBSP}%", "fair"), ", ", Span("more than there is", "bad"), ".",
+        ),
+        f" Not used: {', '.join(unused)}." if unused else "",
+    )  # fmt: skip
+    return Section("Resources", [lead, Utilisation(uses)], "resources")
+
+
+def pace(estimate: dict) -> str:
+    """Frames per second and the initiation interval."""
+    speed = f"{rate(estimate['frames_per_second'])} frames/s (estimated) at {estimate['clock_mhz']:g} MHz"
+    return f"{speed}: {_interval(estimate)}"
+
+
+def _pipeline(estimate: dict) -> Section:
+    layers, slowest = estimate["layers"], estimate["bottleneck"]
+    bars = [Bar(layer["layer"], layer_group(layer["layer"]), ((_family(layer["kind"]), layer["cycles"]),))
+            for layer in layers]  # fmt: skip
+    busy = sum(bar.height for bar in bars) / len(bars) / max(bar.height for bar in bars)
+    families = {_family(layer["kind"]) for layer in layers}
+    legend = [Key(role, name) for role, (name, _) in FAMILIES.items() if role in families]
+    latency = estimate["latency_cycles"]
+    lead = paragraph(
+        f"{pace(estimate)}, set by ", Span(slowest, "fair", bold=True),
+        f"; latency {latency:,} cycles ({latency / estimate['clock_mhz'] / 1000:.3g} ms). All stages work at once, "
+        f"each on its part of the stream; on average a stage is busy {percent(busy, 0)} of the time.",
+    )  # fmt: skip
+    picture = Picture(
+        StackedBars(bars, "cycles per frame", lambda cycles: f"{cycles:,.0f} cycles", slowest),
+        f"Cycles per frame of {len(bars)} stages, {slowest} the slowest.",
+        caption="Stages in the order of the data; numbers below are the network's bottleneck blocks.",
+    )
+    return Section("Pipeline", [lead, Legend([*legend, Key("warn", "slowest stage")]), picture], "pipeline")
+
+
+def _family(kind: str) -> str:
+    return next((role for role, (_, kinds) in FAMILIES.items() if kind in kinds), "s4")
+
+
+def layer_group(name: str) -> str:
+    """Bottleneck block or single layer that a stage belongs to; a block is its number."""
+    return name.removeprefix("clone_").split("_")[0].removeprefix("bottleneck")
+
+
+def _layers(estimate: dict, footprint: dict | None) -> Section:
+    widths = {layer["layer"]: layer.get("weight_width") for layer in (footprint or {}).get("layers", [])}
+    rows = [
+        {
+            "weight_width": widths.get(layer["layer"]), "lut_band": (layer.get("band") or {}).get("lut"), **layer,
+            "kind": layer["kind"].replace("_", " "),
+        }
+        for layer in estimate["layers"]
+    ]  # fmt: skip
+    kinds = {row["kind"] for row in rows}
+    table = table_of(
+        columns_in_use(LAYER_COLUMNS, rows), rows,
+        marked=next((index for index, row in enumerate(rows) if row["layer"] == estimate["bottleneck"]), None),
+        meanings={kind: meaning for kind, meaning in STAGE_MEANINGS.items() if kind in kinds},
+    )  # fmt: skip
+    lead = paragraph("One row per stage, estimated.", *on_page(" A click on a heading sorts."))
+    return Section("Layers", [lead, table], "layers")
+
+
+# --- Bits, faces, FIFOs -----------------------------------------------------------------------------------------------
 
 
 def _footprint(footprint: dict | None) -> Section | None:
     if not footprint:
         return None
-    rows = [
-        [name, f"{footprint[key]:,}", f"{footprint[key] / footprint['float_bits']:.2%}"]
-        for key, name in FOOTPRINT_PARTS.items()
-        if footprint.get(key)
-    ]
-    sentence = (
-        f"Weights take {footprint['weight_share']:.2%} of float32 weights; all parameters, exponents included, "
-        f"{footprint['share']:.2%} of the float32 network."
-    )
-    return Section("Footprint", [sentence], Table(["part", "bits", "share"], rows))
-
-
-def _csim(csim: dict | None) -> Section | None:
-    if not csim:
-        return None
-    units = {"convert_seconds": "conversion {:.1f} s", "compile_seconds": "compilation {:.1f} s"}
-    units["images_per_second"] = "{:.2f} images/s"
-    parts = [text.format(csim[key]) for key, text in units.items() if csim.get(key) is not None]
-    return Section("C-simulation", [", ".join(parts) + "."])
-
-
-def estimate_sections(result: dict) -> list[Section]:
-    """The sections of a report that say what is estimated."""
-    return _estimate(result.get("estimate"), result.get("fifo"))
-
-
-def _estimate(estimate: dict | None, fifo: dict | None) -> list[Section]:
-    totals = []
-    if fifo:
-        totals = [
-            f"{fifo['count']} FIFOs between the layers hold {fifo['bits'] / 1e6:.2f} Mbit (depth x width)."
-        ]
-    if not estimate:
-        return [Section("FIFOs", totals)] if totals else []
-    return [
-        Section("Resources (estimated)", [_speed(estimate), _bands_note(estimate), *totals], _total_table(estimate)),
-        Section(
-            "Layers (estimated)",
-            ["Cycles are per frame, the band of LUT in thousands, act and acc bits of one value."],
-            _layer_table(estimate["layers"]),
+    total = footprint["total_bits"]
+    blocks: list[Block] = [
+        paragraph(
+            f"{bits(total)} of parameters, {percent(footprint['share'], 2)} of the float32 network; the weights alone "
+            f"are {percent(footprint['weight_share'], 2)} of float32 weights. Nothing is left out: first and last "
+            "layer, exponents and biases included."
         ),
-    ]
+        Legend([Key(role, name, percent(footprint[key] / total), bits(footprint[key]))
+                for key, (role, name) in PARTS.items() if footprint.get(key)]),
+    ]  # fmt: skip
+    if layers := [layer for layer in footprint.get("layers", []) if layer.get("total_bits")]:
+        bars = [Bar(layer["layer"], layer_group(layer["layer"]),
+                    tuple((role, layer[key]) for key, (role, _) in PARTS.items() if layer.get(key)))
+                for layer in layers]  # fmt: skip
+        blocks.append(Picture(StackedBars(bars, "bits", bits), "Bits of every layer by kind."))
+        blocks.append(_footprint_table(layers))
+    return Section("Where the bits go", blocks, "footprint")
 
 
-def _speed(estimate: dict) -> str:
-    return (
-        f"{estimate['frames_per_second']:,.1f} frames/s (estimated) at {estimate['clock_mhz']:g} MHz; the bottleneck "
-        f"is {estimate['bottleneck']}: a frame every {estimate['interval_cycles']:,} cycles, first output after "
-        f"{estimate['latency_cycles']:,}."
+def _footprint_table(layers: list[dict]) -> Table:
+    parts = columns_in_use({key: Column(f"{name}, bits", USED) for key, (_, name) in PARTS.items()}, layers)
+    columns = {
+        "layer": Column("layer", TEXT), "weights": Column("weights", USED), "weight_width": Column("width", USED),
+        **parts, "total_bits": Column("total, bits"),
+    }  # fmt: skip
+    return table_of(columns, layers, title="Bits of every layer", detail=True)
+
+
+def _evaluation(evaluation: dict | None) -> Section | None:
+    if not evaluation:
+        return None
+
+    def precise(key: str) -> str | None:
+        return percent(evaluation[key], 2) if key in evaluation else None
+
+    facts = Facts([
+        ("accuracy", f"{precise('accuracy')}, {_confidence(evaluation)}"),
+        ("spread over folds", f"± {precise('accuracy_std')}" if "accuracy_std" in evaluation else None),
+        ("equal error rate", precise("eer")),
+        ("area under ROC", f"{evaluation['auc']:.5f}" if "auc" in evaluation else None),
+        *((f"TAR at FAR {100 * float(far):g}{NBSP}%", percent(tar, 2))
+          for far, tar in evaluation.get("tar_at_far", {}).items()),
+        ("cosine to float", f"{evaluation['cosine_to_float']:.4f}" if "cosine_to_float" in evaluation else None),
+        ("engine", ENGINES.get(evaluation.get("engine", ""), evaluation.get("engine"))),
+        ("data", f"{evaluation['pairs']:,} pairs of {evaluation.get('images', 0):,} pictures"),
+    ])  # fmt: skip
+    lead = paragraph(
+        "Two pictures count as the same person where the cosine of their embeddings reaches a threshold. TAR, the true "
+        "accept rate, is the share of pairs of one person that are accepted; FAR, the false accept rate, that of pairs "
+        "of two people."
     )
+    pictures = [_curves(evaluation["curves"], evaluation.get("threshold"))] if evaluation.get("curves") else []
+    return Section("Faces", [lead, facts, *pictures], "evaluation")
 
 
-def _bands_note(estimate: dict) -> str:
-    fits = "fits at the high end of the bands" if estimate["fits"] else "does not fit at the high end of the bands"
-    if _is_folded(estimate):
-        return (
-            "What is left after Vivado's synthesis, counted from the structure of the kernels and never compared with "
-            f"a vendor tool's result for them; with 10-90 % bands; the design {fits}."
-        )
-    return (
-        f"What {estimate['tool']} will report (C-synthesis) and what Vivado will make of it (post-synthesis), with "
-        f"10-90 % bands; the design {fits}."
-    )
+def _curves(curves: Mapping[str, Any], threshold: float | None) -> Pictures:
+    different = sum(curves["scores"]["different"])
+    return Pictures([
+        Picture(Roc(curves["roc"], 1 / max(1, different)), "True accept rate over false accept rate.", "ROC"),
+        Picture(
+            Scores(curves["scores"], threshold), "Histogram of the cosines of same and different pairs.", "Scores",
+            [Key("s1", "same person"), Key("s3", "different people")],
+        ),
+    ])  # fmt: skip
 
 
-def _is_folded(estimate: dict) -> bool:
-    return "simd" in estimate["layers"][0]
-
-
-def _total_table(estimate: dict) -> Table:
-    """C-synthesis, the FIFOs' part of it, and the share of the device at the band's high end; then post-synthesis.
-
-    Of folded designs there is one count, that after synthesis.
-    """
-    folded = _is_folded(estimate)
-    rows = []
-    for kind, name in RESOURCES.items():
-        used, available, share = (estimate[key][kind] for key in ("total", "available", "share_high"))
-        fifos = used - sum(layer[kind] for layer in estimate["layers"])
-        after = estimate["post_synthesis"]
-        rows.append(
-            [
-                name,
-                f"{used:,}",
-                _range(estimate["band"][kind]),
-                f"{fifos:,}",
-                f"{available:,}",
-                f"{share:.1%}",
-                "does not fit" if share > 1 else "",
-                *([] if folded else [f"{after['expected'][kind]:,}", _range(after["band"][kind])]),
-            ]
-        )
-    count = "post-synthesis" if folded else "C-synthesis"
-    columns = ["resource", count, "10-90 %", "FIFOs", "available", "high share", ""]
-    return Table(columns if folded else [*columns, "post-synthesis", "10-90 %"], rows)
-
-
-def _range(band: list[int] | tuple[int, int]) -> str:
-    low, high = band
-    return f"{low:,}-{high:,}"
-
-
-def _layer_table(layers: list[dict]) -> Table:
-    rows = [[_layer_cell(layer, key) for key in LAYER_COLUMNS] for layer in layers]
-    return Table(list(LAYER_COLUMNS.values()), rows, text_columns=2)
-
-
-def _layer_cell(layer: dict, key: str) -> str:
-    if not key.endswith("_band"):
-        return _cell(layer[key])
-    low, high = layer["band"][key.removesuffix("_band")]
-    return f"{low / 1000:.1f}-{high / 1000:.1f}"
-
-
-def _cell(value: str | int) -> str:
-    """A cell of the layer table; 0 is a dash, so that what a layer does use stands out."""
-    return value if isinstance(value, str) else f"{value:,}" if value else "-"
-
-
-def _words(value: object) -> str:
-    """A value of the result as a reader expects it: dicts and lists without their brackets."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {_words(entry)}" for key, entry in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_words(entry) for entry in value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def fifo_section(fifo: dict, estimate: dict | None) -> Section:
+    """How much the FIFOs hold, and what of the estimate is theirs."""
+    sentence = f"{counted(fifo['count'], 'FIFO')} between the stages, {bits(fifo['bits'])} in all (depth × width)."
+    if estimate:
+        counts = {name: estimate["total"][resource] - sum(layer[resource] for layer in estimate["layers"])
+                  for resource, name in RESOURCES.items()}  # fmt: skip
+        used = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count > 0)
+        sentence += f" Their part of the resources: {used} (estimated)." if used else ""
+    blocks: list[Block] = [paragraph(sentence)]
+    if fifo.get("fifos"):
+        rows = [{**row, "bits": row["depth"] * row["width"]} for row in fifo["fifos"]]
+        blocks.append(table_of(FIFO_COLUMNS, rows, title="Depth and width of every FIFO", detail=True))
+    return Section("FIFOs", blocks, "fifos")

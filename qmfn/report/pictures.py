@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -22,6 +21,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from qmfn.errors import UserError
 from qmfn.files import file_aside
+from qmfn.report.tree import Bar, Picture, Point, Roc, Scores, StackedBars, TradeOff
 
 COLOURS = {
     "ink": "#a1c001", "muted": "#a1c002", "line": "#a1c003", "paper": "#a1c004", "wash": "#a1c005", "warn": "#a1c006",
@@ -54,52 +54,50 @@ HISTOGRAM_BINS = 60
 ROC_POINTS = 400
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One bar of a chart over layers. `parts`: (series role, value) from the bottom up; `group` shares a tick."""
-
-    name: str
-    group: str
-    parts: tuple[tuple[str, float], ...]
-
-    @property
-    def height(self) -> float:
-        return sum(value for _, value in self.parts)
-
-
-def both_widths(draw: Callable[[int], Figure], label: str, tips: Sequence[str] = ()) -> Markup:
-    """A chart twice, for desktop and phone; the page's style shows one."""
-    return inline_svg(draw(WIDE), label, "only-wide", tips) + inline_svg(draw(NARROW), label, "only-narrow", tips)
+def picture(found: Picture) -> Markup:
+    """A picture of the tree; a chart over layers twice, for desktop and phone: the page's style shows one."""
+    drawing = found.drawing
+    if not isinstance(drawing, StackedBars):
+        return inline_svg(_figure(drawing), found.description)
+    tips = [f"{bar.name}: {drawing.amount(bar.height)}" for bar in drawing.bars]
+    wide, narrow = (
+        inline_svg(bars_figure(drawing, width, height), found.description, css_class, tips)
+        for width, height, css_class in ((WIDE, 240, "only-wide"), (NARROW, 205, "only-narrow"))
+    )
+    return wide + narrow
 
 
-def pipeline_figure(bars: Sequence[Bar], bottleneck: str, width: int) -> Figure:
-    """Cycles per frame of every stage, in the order of the data; the bottleneck in its own colour, with its name."""
-    axes = _chart(width, 250 if width > NARROW else 210)
-    _columns(axes, bars, highlighted=bottleneck)
-    slowest = next((index for index, bar in enumerate(bars) if bar.name == bottleneck), None)
-    if slowest is not None:
-        _point_at(axes, bars, slowest)
-    axes.set_ylabel("cycles per frame")
+def _figure(drawing: Roc | Scores | TradeOff) -> Figure:
+    match drawing:
+        case Roc():
+            return roc_figure(drawing)
+        case Scores():
+            return scores_figure(drawing)
+        case TradeOff():
+            return trade_off_figure([drawing])
+
+
+def bars_figure(chart: StackedBars, width: int, height: int) -> Figure:
+    """A bar per layer, stacked; the highlighted one in its own colour, with its name."""
+    axes = _chart(width, height)
+    bars = chart.bars
+    _columns(axes, bars, chart.highlighted)
+    highlighted = next((index for index, bar in enumerate(bars) if bar.name == chart.highlighted), None)
+    if highlighted is not None:
+        text = f"{bars[highlighted].name} · {chart.amount(bars[highlighted].height)}"
+        _point_at(axes, bars, highlighted, text)
+    axes.set_ylabel(chart.axis)
     return _figure_of(axes)
 
 
-def footprint_figure(bars: Sequence[Bar], width: int) -> Figure:
-    """Bits of every layer, stacked by kind."""
-    axes = _chart(width, 230 if width > NARROW else 200)
-    _columns(axes, bars)
-    axes.set_ylabel("bits")
-    return _figure_of(axes)
-
-
-def _columns(axes: Axes, bars: Sequence[Bar], highlighted: str | None = None) -> None:
-    positions = np.arange(len(bars))
+def _columns(axes: Axes, bars: Sequence[Bar], highlighted: str | None) -> None:
     for index, bar in enumerate(bars):
         bottom = 0.0
         for role, value in bar.parts:
             colour = COLOURS["warn" if bar.name == highlighted else role]
             axes.bar(index, value, 0.78, bottom, color=colour, linewidth=0)[0].set_gid(f"{TIP}{index}")
             bottom += value
-    axes.set_xlim(-0.7, len(positions) - 0.3)
+    axes.set_xlim(-0.7, len(bars) - 0.3)
     axes.set_ylim(0, max((bar.height for bar in bars), default=1) * 1.16 or 1)
     axes.yaxis.set_major_formatter(_short_number)
     axes.yaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
@@ -128,9 +126,8 @@ def _group_ticks(axes: Axes, bars: Sequence[Bar]) -> None:
     axes.set_xticks(ticks, labels)
 
 
-def _point_at(axes: Axes, bars: Sequence[Bar], index: int) -> None:
-    """Name and height over a bar, moved to the left as far as the right edge asks."""
-    text = f"{bars[index].name} · {bars[index].height:,.0f} cycles"
+def _point_at(axes: Axes, bars: Sequence[Bar], index: int, text: str) -> None:
+    """Text over a bar, moved to the left as far as the right edge asks."""
     pixels = _plot_pixels(axes)
     room = pixels * (1 - (index + 0.7) / len(bars))
     moved = min(-6, room - BOLD_LETTER * len(text))
@@ -150,10 +147,10 @@ def _plot_pixels(axes: Axes) -> float:
     return _figure_of(axes).get_figwidth() * PIXELS_PER_INCH - 60
 
 
-def roc_figure(roc: dict, smallest_far: float) -> Figure:
-    """TAR over FAR, FAR on a logarithmic axis down to one different pair."""
-    axes = _chart(SQUARE, 270)
-    far, tar = np.array(roc["far"]), np.array(roc["tar"])
+def roc_figure(roc: Roc) -> Figure:
+    """TAR over FAR, FAR on a logarithmic axis."""
+    axes, smallest_far = _chart(SQUARE, 270), roc.smallest_far
+    far, tar = np.array(roc.curve["far"]), np.array(roc.curve["tar"])
     first = max(0, int((far <= smallest_far).sum()) - 1)  # what is left of the axis would be a line up its edge
     shown = np.maximum(far, smallest_far)[first:]
     axes.plot(shown, tar[first:], drawstyle="steps-post", color=COLOURS["s1"], linewidth=2)
@@ -167,13 +164,13 @@ def roc_figure(roc: dict, smallest_far: float) -> Figure:
     return _figure_of(axes)
 
 
-def scores_figure(scores: dict, threshold: float | None) -> Figure:
-    """How the cosines of same and of different pairs are spread, with the threshold between them."""
-    axes = _chart(SQUARE, 270)
-    edges = np.array(scores["edges"])
+def scores_figure(scores: Scores) -> Figure:
+    """Histogram of the cosines of same and of different pairs, with the threshold between them."""
+    axes, histogram, threshold = _chart(SQUARE, 270), scores.histogram, scores.threshold
+    edges = np.array(histogram["edges"])
     for role, key in (("s3", "different"), ("s1", "same")):
-        axes.stairs(scores[key], edges, fill=True, color=COLOURS[role], alpha=0.75, linewidth=0)
-    tallest = max(max(scores["same"]), max(scores["different"]), 1)
+        axes.stairs(histogram[key], edges, fill=True, color=COLOURS[role], alpha=0.75, linewidth=0)
+    tallest = max(*histogram["same"], *histogram["different"], 1)
     axes.set(xlabel="cosine of the two embeddings", ylabel="pairs")
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, tallest * 1.14))
     if threshold is not None:
@@ -186,37 +183,7 @@ def scores_figure(scores: dict, threshold: float | None) -> Figure:
     return _figure_of(axes)
 
 
-@dataclass(frozen=True)
-class Point:
-    """A design in a trade-off: x with its band, y with its interval (either may be absent)."""
-
-    name: str
-    x: float
-    y: float
-    x_band: tuple[float, float] | None = None
-    y_band: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One trade-off; `x_less`: less of x is better. More of y always is."""
-
-    x_label: str
-    y_label: str
-    points: tuple[Point, ...]
-    percent: bool = False
-
-    @property
-    def best(self) -> list[Point]:
-        """Points that no other beats: nobody has less of x and more of y."""
-        best: list[Point] = []
-        for point in sorted(self.points, key=lambda point: (point.x, -point.y)):
-            if not best or point.y > best[-1].y:
-                best.append(point)
-        return best
-
-
-def trade_off_figure(panels: Sequence[Panel], colours: Mapping[str, str] = COLOURS) -> Figure:
+def trade_off_figure(panels: Sequence[TradeOff], colours: Mapping[str, str] = COLOURS) -> Figure:
     """Side by side: designs as points with error bars, a step line through those that no other design beats."""
     figure, every = _axes(SQUARE * len(panels), 290, colours, len(panels))
     for panel, axes in zip(panels, every, strict=True):
@@ -224,7 +191,7 @@ def trade_off_figure(panels: Sequence[Panel], colours: Mapping[str, str] = COLOU
     return figure
 
 
-def _trade_off(panel: Panel, axes: Axes, colours: Mapping[str, str]) -> None:
+def _trade_off(panel: TradeOff, axes: Axes, colours: Mapping[str, str]) -> None:
     best = panel.best
     axes.step([p.x for p in best], [p.y for p in best], where="post", color=colours["s1"], alpha=0.45, linewidth=1.5)
     for point in panel.points:

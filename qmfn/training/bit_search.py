@@ -18,16 +18,16 @@ import numpy as np
 import yaml
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from qmfn.config import DesignConfig
+from qmfn.design import DesignConfig
 from qmfn.errors import UserError
 from qmfn.files import file_aside
 from qmfn.model.builder import float_network
 from qmfn.model.calibration import observe_activations
 from qmfn.model.equalisation import equalise
-from qmfn.model.footprint import FLOAT_BITS
 from qmfn.model.initial import design_widths
-from qmfn.model.mobilefacenet import LayerSpec, architecture, normalise
-from qmfn.model.parameters import import_float_weights
+from qmfn.network.footprint import FLOAT_BITS
+from qmfn.network.mobilefacenet import LayerSpec, architecture, normalise
+from qmfn.network.parameters import import_float_weights
 from qmfn.shared import shared_file
 from qmfn.training.data import load_training_faces
 from qmfn.training.sensitivity import KINDS, Kind, Sensitivity, measure

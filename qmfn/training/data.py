@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from qmfn.config import TrainingConfig
+from qmfn.design import TrainingConfig
 from qmfn.errors import UserError
 from qmfn.faces.images import FaceStore
 from qmfn.shared import shared_file

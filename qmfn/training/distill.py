@@ -20,12 +20,12 @@ from sklearn.metrics import roc_auc_score
 from tensorflow import keras
 from tqdm import tqdm
 
-from qmfn.config import DesignConfig
+from qmfn.design import DesignConfig
 from qmfn.errors import UserError
-from qmfn.model.checkpoint import Checkpoint, load_checkpoint, quantise, save_checkpoint
 from qmfn.model.initial import calibrated_start
-from qmfn.model.mobilefacenet import LayerSpec, architecture, normalise
-from qmfn.model.parameters import Parameters, import_float_weights, load_parameters, save_parameters
+from qmfn.network.checkpoint import Checkpoint, load_checkpoint, quantise, save_checkpoint
+from qmfn.network.mobilefacenet import LayerSpec, architecture, normalise
+from qmfn.network.parameters import Parameters, import_float_weights, load_parameters, save_parameters
 from qmfn.shared import shared_file
 from qmfn.training.augment import augment
 from qmfn.training.curves import LOG_FIELDS, draw_curves, read_log

@@ -23,10 +23,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from qmfn.model.calibration import bias_exponent, coarse_enough, weight_exponents
-from qmfn.model.formats import Format, LayerExponents, LayerFormat, LayerWidths, layer_formats
-from qmfn.model.integers import integer_range, quantise_to_integers
-from qmfn.model.mobilefacenet import INPUT, LayerSpec
-from qmfn.model.parameters import Parameters
+from qmfn.network.formats import Format, LayerExponents, LayerFormat, LayerWidths, layer_formats
+from qmfn.network.integers import integer_range, quantise_to_integers
+from qmfn.network.mobilefacenet import INPUT, LayerSpec
+from qmfn.network.parameters import Parameters
 from qmfn.training.student import convolve
 
 ROWS = 60_000

@@ -17,10 +17,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from qmfn.model.calibration import best_activation_exponent, rounded_kernel
-from qmfn.model.formats import LayerWidths
-from qmfn.model.integers import integer_range
-from qmfn.model.mobilefacenet import LayerSpec
-from qmfn.model.parameters import Parameters
+from qmfn.network.formats import LayerWidths
+from qmfn.network.integers import integer_range
+from qmfn.network.mobilefacenet import LayerSpec
+from qmfn.network.parameters import Parameters
 from qmfn.training.student import Student
 
 Kind = Literal["weight", "activation"]

@@ -21,11 +21,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from qmfn.model.formats import Format, LayerFormat
-from qmfn.model.integers import integer_range
-from qmfn.model.mobilefacenet import INPUT, LayerSpec, normalise
-from qmfn.model.parameters import Parameters
 from qmfn.model.quantizers import fixed_point
+from qmfn.network.formats import Format, LayerFormat
+from qmfn.network.integers import integer_range
+from qmfn.network.mobilefacenet import INPUT, LayerSpec, normalise
+from qmfn.network.parameters import Parameters
 
 
 class Student(tf.Module):

@@ -21,10 +21,10 @@ class Resources:
 
     def __bool__(self) -> bool:
         """Whether any number is there."""
-        return any(getattr(self, kind) is not None for kind in KINDS)
+        return any(getattr(self, resource) is not None for resource in RESOURCES)
 
 
-KINDS = tuple(field.name for field in fields(Resources))
+RESOURCES = tuple(field.name for field in fields(Resources))
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def nanoseconds(text: str | None) -> float | None:
     return float(found[1]) * NANOSECONDS[found[2] or "ns"] if found else None
 
 
-def resource_kind(name: str) -> str | None:
-    """The kind that a report's column or tag counts: DSP48E (Vivado HLS) and DSP (Vitis HLS) are the same."""
+def resource_named(name: str) -> str | None:
+    """The resource that a report's column or tag counts: DSP48E (Vivado HLS) and DSP (Vitis HLS) are the same."""
     name = name.strip()
     if name.startswith("DSP"):
         return "dsp"
@@ -72,15 +72,15 @@ def resource_kind(name: str) -> str | None:
 
 def resources(figures: Mapping[str, str | None]) -> Resources:
     """Resources of a report's name -> text."""
-    found = {kind: whole(text) for name, text in figures.items() if (kind := resource_kind(name))}
+    found = {resource: whole(text) for name, text in figures.items() if (resource := resource_named(name))}
     return Resources(**found)
 
 
 def summed(parts: Iterable[Resources]) -> Resources:
-    """The sum, kind by kind; None only where no part has a number."""
+    """The sum, resource by resource; None only where no part has a number."""
     parts = list(parts)
     totals: dict[str, int | None] = {}
-    for kind in KINDS:
-        numbers = [number for part in parts if (number := getattr(part, kind)) is not None]
-        totals[kind] = sum(numbers) if numbers else None
+    for resource in RESOURCES:
+        numbers = [number for part in parts if (number := getattr(part, resource)) is not None]
+        totals[resource] = sum(numbers) if numbers else None
     return Resources(**totals)

@@ -195,8 +195,8 @@ def disagreements(first: Module, second: Module) -> list[str]:
     for what, names in pairs.items():
         for name in names:
             found.append((f"{what} {name[-3:]}", getattr(first.cycles, name), getattr(second.cycles, name)))
-    for kind in vars(first.resources):
-        found.append((kind, getattr(first.resources, kind), getattr(second.resources, kind)))
+    for resource in vars(first.resources):
+        found.append((resource, getattr(first.resources, resource), getattr(second.resources, resource)))
     return [f"{what} {one} and {two}" for what, one, two in found if None not in (one, two) and one != two]
 
 

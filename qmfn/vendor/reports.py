@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from qmfn.vendor.figures import KINDS, Resources, whole
+from qmfn.vendor.figures import RESOURCES, Resources, whole
 from qmfn.vendor.modules import Module, Part, disagreements, from_text, from_xml, is_cut_off, merged
 from qmfn.vendor.tree import POST_SYNTHESIS, POST_SYNTHESIS_HIERARCHY, Tree, find_tree
 from qmfn.vendor.vivado import Cosimulation, PostSynthesis, cosimulation, utilisation, utilisation_by_instance
@@ -50,7 +50,8 @@ def read_run(folder: Path) -> VendorRun:
     """Read the run in `folder`, which may be the project or any folder between it and the reports.
 
     Raises:
-        UserError: there are no reports in it, or those of several projects.
+        NoReports: there are no reports in it.
+        UserError: there is no such folder, or it has reports of several projects.
     """
     tree = find_tree(folder)
     problems = list(tree.problems)
@@ -262,7 +263,7 @@ def _post_synthesis(tree: Tree, problems: list[str]) -> PostSynthesis | None:
     if not path.exists() or (text := _text(path, problems)) is None:
         return None
     found = utilisation(text)
-    missing = [kind for kind in KINDS if kind != "uram" and getattr(found.resources, kind) is None]
+    missing = [resource for resource in RESOURCES if resource != "uram" and getattr(found.resources, resource) is None]
     if missing:
         problems.append(f"{path.name} is cut off or no utilisation report: no {', '.join(missing)}.")
     hierarchy = tree.project / POST_SYNTHESIS_HIERARCHY

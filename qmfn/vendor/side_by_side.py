@@ -6,17 +6,18 @@ the rest (control and interfaces). A layer's figures include everything inside i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from qmfn.errors import UserError
-from qmfn.vendor.figures import KINDS, Resources, summed
+from qmfn.files import read_json
+from qmfn.vendor.figures import RESOURCES, Resources, summed
 from qmfn.vendor.layers import CONFIG, Call, layers_of, read_calls
 from qmfn.vendor.modules import Module, Part
 from qmfn.vendor.reports import VendorRun
+from qmfn.vendor.sources import mismatch
 
 STAGES = ("estimated", "estimated_post_synthesis", "c_synthesis", "post_synthesis")
 ERRORS = {
@@ -43,9 +44,9 @@ class Row:
 
     @property
     def errors(self) -> dict[str, dict[str, float | None]]:
-        """Error -> kind -> (figure - reference) / reference; None where one is missing or the reference is 0."""
+        """Error -> resource -> (figure - reference) / reference; None where one is missing or the reference is 0."""
         return {
-            error: {kind: relative_error(judged.get(kind), reference.get(kind)) for kind in (*KINDS, "cycles")}
+            error: {name: relative_error(judged.get(name), reference.get(name)) for name in (*RESOURCES, "cycles")}
             for error, (judged, reference) in self._pairs()
         }
 
@@ -76,7 +77,7 @@ class Comparison:
     problems: tuple[str, ...]
 
     def as_dict(self) -> dict:
-        """What becomes vendor.json."""
+        """What becomes vendor.json, and what `qmfn.report.vendor` takes."""
         run, top = self.run, self.run.top
         return {
             "project": str(run.project),
@@ -112,6 +113,8 @@ def compare(run: VendorRun) -> Comparison:
     """
     estimate = _estimate(run.project)
     problems = list(run.problems)
+    if stale := mismatch(run.project):
+        problems.append(stale)
     if not estimate:
         problems.append(f"{run.project / 'report.json'}: no estimates, so none are shown.")
     estimated = {layer["layer"]: layer for layer in estimate.get("layers", [])}
@@ -140,15 +143,12 @@ def compare(run: VendorRun) -> Comparison:
 def _estimate(project: Path) -> dict:
     """The estimate section of report.json; empty where the file is missing or has none."""
     path = project / "report.json"
-    try:
-        found = json.loads(path.read_text(encoding="utf-8")).get("estimate", {})
-        return {**found, "layers": list(found.get("layers", []))} if found else {}
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror}).") from None
-    except (ValueError, AttributeError, TypeError) as error:
-        raise UserError(f"{path}: no report of scripts/convert.py ({error}); convert the design again.") from None
+    found = read_json(path, "convert the design again").get("estimate") or {}
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: is no report of scripts/convert.py (estimate: {found}); convert the design again.")
+    return {**found, "layers": found.get("layers", [])} if found else {}
 
 
 def _containers(run: VendorRun) -> Iterator[Module]:
@@ -178,8 +178,9 @@ def _parts(run: VendorRun, containers: list[Module], calls: list[Call]) -> tuple
         return list(parts.values()), True
     if not calls:
         return list(parts.values()), not parts
-    functions = "|".join(sorted({call.function for call in calls}))
-    layer = re.compile(rf"(?:{functions})_(?:array|ap_|config)(?!.*_Pipeline_)")
+    templates = "|".join(sorted({call.function for call in calls if call.is_template}))
+    functions = "|".join(sorted({call.function for call in calls if not call.is_template}))
+    layer = re.compile(rf"(?:{templates})_(?:array|ap_|config)(?!.*_Pipeline_)|(?:{functions})$")
     return [part for name, part in parts.items() if layer.match(name)], True
 
 
@@ -216,7 +217,7 @@ def _estimated(estimate: dict | None) -> dict[str, Figures | None]:
     if not estimate:
         return {}
     return {
-        "estimated": {name: estimate.get(name) for name in (*KINDS, "cycles")},
+        "estimated": {name: estimate.get(name) for name in (*RESOURCES, "cycles")},
         "estimated_post_synthesis": _after_synthesis(estimate),
     }
 
@@ -227,7 +228,7 @@ def _after_synthesis(estimate: dict) -> Figures | None:
     if not isinstance(after, dict):
         return None
     expected = after.get("expected", after)
-    return {kind: expected.get(kind) for kind in KINDS}
+    return {resource: expected.get(resource) for resource in RESOURCES}
 
 
 def _c_synthesis(run: VendorRun, parts: list[Part]) -> Figures | None:
@@ -299,7 +300,8 @@ def _less(total: Figures | None, rows: list[Row], stage: str) -> Figures | None:
     if not total:
         return None
     parts = [figures for row in rows if (figures := row.figures.get(stage))]
+    within = {resource: sum(part.get(resource) or 0 for part in parts) for resource in RESOURCES}
     return {
-        kind: None if (whole := total.get(kind)) is None else whole - sum(part.get(kind) or 0 for part in parts)
-        for kind in KINDS
+        resource: None if (count := total.get(resource)) is None else count - within[resource]
+        for resource in RESOURCES
     }

@@ -1,25 +1,34 @@
 """Run the vendor tools on a written project, with the scripts and the command of hls4ml's own build.
 
 hls4ml can build a model that it has just converted, in place, and not be interrupted. Here a copy of the project is
-built: the results take the place of earlier ones when all that was asked for is there, and stay away otherwise.
+built: the results take the place of earlier ones when all that was asked for is there, and stay away otherwise. They
+carry the content of the sources that they are of (`sources`); if the project isn't that of the copy any more, they are
+kept beside it, with their sources.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from qmfn.errors import UserError
-from qmfn.files import exchange, folder_aside
+from qmfn.files import differences, exchange, folder_aside, listed
+from qmfn.projects import kept_beside, working_on
+from qmfn.report import write_json
 from qmfn.vendor.reports import read_run
+from qmfn.vendor.side_by_side import Comparison, compare
+from qmfn.vendor.sources import RECORD, record, sources
 from qmfn.vendor.tree import POST_SYNTHESIS, POST_SYNTHESIS_HIERARCHY
+
+_logger = logging.getLogger(__name__)
 
 BUILD_SCRIPT, OPTIONS_FILE, PROJECT_SCRIPT, VIVADO_SCRIPT = (
     "build_prj.tcl", "build_opt.tcl", "project.tcl", "vivado_synth.tcl",
@@ -54,32 +63,47 @@ class Wanted:
         }
 
 
-def synthesise(project: Path, wanted: Wanted, say: Callable[[str], None]) -> None:
-    """Run the tool that the project was written for; its reports replace earlier ones.
+def synthesise(project: Path, wanted: Wanted) -> Comparison:
+    """Run the tool that the project was written for; its reports replace earlier ones, vendor.json among them.
+
+    Progress is logged.
 
     Args:
         project: a folder that hls4ml wrote.
-        say: takes one line of progress.
+
+    Returns:
+        the reports beside the project's estimates.
 
     Raises:
-        UserError: no such project, no such tool, or the tool failed; earlier results stand.
+        UserError: no such project, no such tool, another process works on the project, or the tool failed: earlier
+            results stand. Or the project changed while the tool ran: what the tool left is kept beside it.
     """
     project = project.resolve()
     name, command = project_name(project), tool_command(project, wanted)
-    say(f"running {' '.join(command)}")
     results = (
-        f"{name}_prj", POST_SYNTHESIS, POST_SYNTHESIS_HIERARCHY, VENDOR_JSON, LOG, FAILED_LOG,
+        f"{name}_prj", POST_SYNTHESIS, POST_SYNTHESIS_HIERARCHY, VENDOR_JSON, LOG, FAILED_LOG, RECORD,
         "tb_data/csim_results.log", "tb_data/rtl_cosim_results.log",
     )  # fmt: skip
     try:
-        with _copy(project, results) as folder:
-            _prepare(folder, wanted)
-            code = _run(command, folder, say)
-            if failure := _failure(code, folder, wanted):
-                exchange(_renamed_log(folder), project, [FAILED_LOG])
-                said = f"{project}: {command[0]} {failure}"
-                raise UserError(f"{said}; earlier results stand, see {project / FAILED_LOG}.")
-            exchange(folder, project, results)
+        with working_on(project, "qmfn synth"):
+            _logger.info("running %s", " ".join(command))
+            with _copy(project, results) as folder:
+                of = sources(folder)
+                _prepare(folder, wanted)
+                code = _run(command, folder)
+                record(folder, of)
+                failure = _failure(code, folder, wanted)
+                if failure:
+                    (folder / LOG).rename(folder / FAILED_LOG)
+                said = f"{project}: {command[0]} {failure or 'is done'}"
+                if problem := _adopt(folder, project, of, [FAILED_LOG] if failure else results):
+                    kept = folder.rename(kept_beside(project))
+                    raise UserError(f"{said}, but the project {problem}; what the tool left is in {kept}.")
+                if failure:
+                    raise UserError(f"{said}; earlier results stand, see {project / FAILED_LOG}.")
+            comparison = compare(read_run(project))
+            write_json(comparison.as_dict(), project / VENDOR_JSON)
+            return comparison
     except OSError as error:
         raise UserError(f"{project}: can't be synthesised ({error.strerror}: {error.filename}).") from None
 
@@ -133,6 +157,23 @@ def _copy(project: Path, results: tuple[str, ...]) -> Iterator[Path]:
         yield Path(shutil.copytree(project, folder / "project", ignore=left_out))
 
 
+def _adopt(folder: Path, project: Path, of: dict[str, str], names: Sequence[str]) -> str | None:
+    """Let `names` of the copy take the places of those in the project, if it still has the sources `of` the copy.
+
+    Returns:
+        what is wrong with the project otherwise, to follow its name.
+    """
+    if not project.is_dir():
+        return "is gone"
+    try:
+        if changed := differences(of, sources(project)):
+            return f"changed meanwhile ({listed(changed)})"
+        exchange(folder, project, names)
+    except OSError as error:
+        return f"can't take the results ({error.strerror}: {error.filename})"
+    return None
+
+
 def _prepare(folder: Path, wanted: Wanted) -> None:
     """Options for Vitis HLS, and utilisation by instance from Vivado."""
     if OPTIONS_FILE in _text(folder / BUILD_SCRIPT):
@@ -143,8 +184,8 @@ def _prepare(folder: Path, wanted: Wanted) -> None:
             script.write(f"\n{HIERARCHY}\n")
 
 
-def _run(command: list[str], folder: Path, say: Callable[[str], None]) -> int:
-    """The tool's exit code. Its output goes to the log; the headings of its steps are told."""
+def _run(command: list[str], folder: Path) -> int:
+    """The tool's exit code. Its output goes to the log; the headings of its steps are logged."""
     # In a session of its own, so that an interrupt ends the tool with everything it started.
     process = subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -156,7 +197,7 @@ def _run(command: list[str], folder: Path, say: Callable[[str], None]) -> int:
             for line in process.stdout:
                 log.write(line)
                 if line.startswith("*****"):
-                    say(line.strip("* \n"))
+                    _logger.info(line.strip("* \n"))
         return process.wait()
     except BaseException:
         _end(process)
@@ -191,8 +232,3 @@ def _failure(code: int, folder: Path, wanted: Wanted) -> str | None:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
-
-
-def _renamed_log(folder: Path) -> Path:
-    (folder / LOG).rename(folder / FAILED_LOG)
-    return folder

@@ -13,6 +13,10 @@ DEPTH = 4
 """Folders between the one given and `syn/report`, at most."""
 
 
+class NoReports(UserError):
+    """There is nothing of a vendor's tool in a folder."""
+
+
 @dataclass(frozen=True)
 class Tree:
     """Folders of one run; `project` is where project.tcl and vivado_synth.rpt are, `solution` may be the same."""
@@ -27,7 +31,8 @@ def find_tree(given: Path) -> Tree:
     """The run in `given`: a project, its _prj folder, a solution, or a report folder.
 
     Raises:
-        UserError: there is no such folder, it has no reports, or those of several projects.
+        NoReports: there are no reports in it.
+        UserError: there is no such folder, or it has reports of several projects.
     """
     if not given.is_dir():
         raise UserError(f"{given}: no such folder; give the folder of a synthesised project.")
@@ -68,7 +73,7 @@ def _around(reports: Path) -> Tree:
 def _without_reports(given: Path) -> Tree:
     """A project that only has Vivado's report; anything less is of no use."""
     if not (given / POST_SYNTHESIS).exists():
-        raise UserError(
+        raise NoReports(
             f"{given}: no C-synthesis reports (syn/report/*_csynth.xml) in it; run scripts/synth.py on it first."
         )
     problem = f"{given}: no C-synthesis reports (syn/report/*_csynth.xml); only {POST_SYNTHESIS} is read."

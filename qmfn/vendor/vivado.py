@@ -14,7 +14,7 @@ SITES = {
     "DSPs": "dsp", "DSP Slices": "dsp",
     "URAM": "uram",
 }  # fmt: skip
-"""Row of a utilisation report -> resource kind, in the tool's various device families."""
+"""Row of a utilisation report -> resource, in the tool's various device families."""
 
 TILES = "Block RAM Tile"
 """Counted in blocks of 36 kbit; a half one is a block of 18 kbit."""
@@ -47,9 +47,9 @@ def utilisation(report: str) -> PostSynthesis:
         if len(cells) < 2:
             continue
         site = cells[0].strip().rstrip("*")
-        kind = "bram_18k" if site == TILES else SITES.get(site)
-        if kind and kind not in found:  # per-region tables repeat the names further down
-            found[kind] = _blocks_of_18k(cells[1]) if site == TILES else whole(cells[1])
+        resource = "bram_18k" if site == TILES else SITES.get(site)
+        if resource and resource not in found:  # per-region tables repeat the names further down
+            found[resource] = _blocks_of_18k(cells[1]) if site == TILES else whole(cells[1])
     version = re.search(r"^\| Tool Version : Vivado v\.?(\S+)", report, re.MULTILINE)
     part = re.search(r"^\| Device\s+: (\S+)", report, re.MULTILINE)
     return PostSynthesis(Resources(**found), version and version[1], part and part[1])

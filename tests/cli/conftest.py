@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 import signal
@@ -17,11 +16,13 @@ import pytest
 import yaml
 from PIL import Image
 
-from qmfn.config import load_config
-from qmfn.model.checkpoint import save_checkpoint
+from qmfn.cli import command as find_command
+from qmfn.design import load_config
 from qmfn.model.initial import random_checkpoint
-from qmfn.model.mobilefacenet import architecture
-from qmfn.model.parameters import random_parameters
+from qmfn.network.checkpoint import save_checkpoint
+from qmfn.network.mobilefacenet import architecture
+from qmfn.network.parameters import random_parameters
+from qmfn.projects import Place
 
 TRAINING = {
     "float_weights": "weights.npz",
@@ -59,6 +60,7 @@ def material(tmp_path_factory, configs, write_faces, write_float_weights) -> Pat
     write_wrong_checkpoints(folder)
     write_wrong_faces(folder)
     write_pairs(folder)
+    write_places(folder)
     return folder
 
 
@@ -109,6 +111,16 @@ def write_pairs(folder: Path) -> None:
     (folder / "malformed.csv").write_text("person0/0.png,person0/1.png\n")
 
 
+def write_places(folder: Path) -> None:
+    """What may stand where a project goes, and stays."""
+    places = folder / "places"
+    (places / "thesis" / "photos").mkdir(parents=True)
+    (places / "thesis" / "thesis.txt").write_text("my thesis")
+    (places / "file").write_text("my notes")
+    (places / "finished").mkdir()
+    Place(places / "finished", folder / "tiny.yml", finished=True).mark(places / "finished")
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory) -> Path:
     """Where these tests keep compiled libraries, so that the user's stay untouched."""
@@ -132,7 +144,7 @@ def call(capsys) -> Callable[..., Outcome]:
 
     def run(command: str, *arguments: str | Path) -> Outcome:
         capsys.readouterr()
-        code = importlib.import_module(f"qmfn.commands.{command}").main([str(argument) for argument in arguments])
+        code = find_command(command).main([str(argument) for argument in arguments])
         return Outcome(code, *capsys.readouterr())
 
     return run
@@ -155,7 +167,7 @@ def start(repository, cache) -> Callable[..., subprocess.Popen]:
 @pytest.fixture(scope="session")
 def finish() -> Callable[[subprocess.Popen], Outcome]:
     def wait(process: subprocess.Popen) -> Outcome:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=600)  # of a machine with much other work
         return Outcome(process.returncode, out, err)
 
     return wait
@@ -175,10 +187,11 @@ def snapshot() -> Callable[[Path], dict[str, bytes | None]]:
 
 
 @pytest.fixture
-def earlier(tmp_path) -> Path:
-    """A folder of projects with an earlier good result of the small design."""
+def earlier(tmp_path, material) -> Path:
+    """A folder of projects with an earlier good result of the small design, of some of the steps."""
     output = tmp_path / "projects"
     (output / "tiny" / "firmware").mkdir(parents=True)
     (output / "tiny" / "report.json").write_text('{"earlier": true}')
     (output / "tiny" / "firmware" / "qmfn.cpp").write_text("// earlier")
+    Place(output / "tiny", material / "tiny.yml", finished=False).mark(output / "tiny")
     return output

@@ -132,12 +132,12 @@ BAD_INPUT = [
     ("convert", "--set checkpoint=faces", r".*faces: can't be read as an \.npz file \(.*directory.*\)\."),
     (
         "convert",
-        "--config trained.yml --set quantisation.weight_bits=8",
+        "--config trained.yml --force --set quantisation.weight_bits=8",
         r"trained\.yml: conv1 has weight_bits = 8, but checkpoint .*tiny\.npz holds 4; train .* or ask for 4\.",
     ),
     (
         "convert",
-        "--config trained.yml --set model.head_channels=32",
+        "--config trained.yml --force --set model.head_channels=32",
         r"trained\.yml: model\.head_channels = 32, but checkpoint .*tiny\.npz holds 16\.",
     ),
     # faces
@@ -156,6 +156,14 @@ BAD_INPUT = [
     ),
     # places
     ("convert", "--output file.txt", r"file\.txt/tiny: can't be written \(File exists: file\.txt\)\."),
+    ("convert", "--output places --set name=thesis --force", r"places/thesis: wasn't written by qmfn convert .*\."),
+    ("convert", "--output places --set name=file", r"places/file: wasn't written by qmfn convert .*\."),
+    ("convert", "--output places --set name=finished --force", r"places/finished: holds a finished project, .*\."),
+    (
+        "convert",
+        "--config trained.yml",
+        r".*/tiny: was written from .*/tiny\.yml, not from .*/trained\.yml; --force replaces it, .*\.",
+    ),
     # training
     ("train", "--set checkpoint=null", r"trained\.yml: checkpoint: is missing; name the file that .*\."),
     ("train", "--set checkpoint=file.txt/a.npz", r".*file\.txt/a\.npz: can't be written \(.*\)\."),
@@ -192,9 +200,14 @@ BAD_INPUT = [
 ]
 
 
+SECONDS = ("model.head_channels=16384", "checkpoint=file.txt/a.npz")
+"""In a command line that takes seconds until its error."""
+
+
 def table():
     for command, wrong, sentence in BAD_INPUT:
-        yield pytest.param(command, wrong, sentence, id=f"{command} {wrong}")
+        marks = [pytest.mark.slow] if any(text in wrong for text in SECONDS) else []
+        yield pytest.param(command, wrong, sentence, id=f"{command} {wrong}", marks=marks)
 
 
 @pytest.mark.parametrize(("command", "wrong", "sentence"), table())
@@ -210,6 +223,7 @@ def test_bad_input_ends_in_one_sentence_and_changes_nothing(call, earlier, snaps
     assert not (earlier / "run" / "new.npz").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "working"), [("convert", CONVERT), ("train", TRAIN)])
 def test_the_command_lines_that_the_table_spoils_work(call, tmp_path, command, working):
     assert call(command, *shlex.split(working.format(output=tmp_path))).code == 0

@@ -149,9 +149,7 @@ def test_shared_data_are_listed_one_by_one(monkeypatch, tmp_path):
 
 
 def test_it_runs_where_no_package_is_installed(repository, tmp_path):
-    code = (
-        f"import sys; sys.path.insert(0, {str(repository)!r}); from qmfn.main import main; sys.exit(main(['doctor']))"
-    )
+    code = f"import sys; sys.path.insert(0, {str(repository)!r}); from qmfn.cli import main; sys.exit(main(['doctor']))"
     # -S: without site-packages, as in an environment where nothing was installed yet; -I: from nowhere else.
     outcome = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60
@@ -177,7 +175,7 @@ def test_a_result_that_cannot_be_written_is_an_error(call, tmp_path):
 
 
 def test_the_shared_files_are_those_that_training_uses():
-    from qmfn.config import TrainingConfig
+    from qmfn.design import TrainingConfig
 
     training = TrainingConfig()
     assert {training.float_weights, *training.faces} <= set(doctor.SHARED_FILES)

@@ -17,6 +17,8 @@ from qmfn.faces.matching import best_by_person, decision, read_gallery
 from qmfn.faces.operating_point import Threshold, threshold_at
 from qmfn.faces.samples import _bundled_photos
 
+pytestmark = pytest.mark.slow
+
 PHOTOS = ("astronaut", "anna", "ben")
 
 
@@ -55,16 +57,27 @@ def many_people(tmp_path_factory, write_faces) -> Path:
     return write_faces(tmp_path_factory.mktemp("many") / "faces", people=20, pictures=4, size=32)
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory) -> Path:
+    """Where `trained` keeps what it measured."""
+    return tmp_path_factory.mktemp("measured")
+
+
 @pytest.fixture
-def trained(material, many_people, tmp_path, call) -> list[str]:
-    """Arguments of a design with a checkpoint whose thresholds were measured."""
-    shutil.copy(material / "tiny.npz", tmp_path / "tiny.npz")
-    arguments = ["--config", "trained.yml", "--set", f"checkpoint={tmp_path / 'tiny.npz'}"]
-    settings = ["--set", f"training.faces=['{many_people}']", "--set", "training.held_out_identities=20"]
-    outcome = call("operating_point", *arguments, *settings, "--json", tmp_path / "points.json")
-    assert outcome.code == 0, outcome.err
-    assert f"thresholds: {tmp_path / 'tiny.thresholds.json'}" in outcome.out
-    return arguments
+def trained(material, many_people, measured, tmp_path, call) -> list[str]:
+    """Arguments of a design with a checkpoint whose thresholds were measured, a copy for each test."""
+    if not any(measured.iterdir()):
+        shutil.copy(material / "tiny.npz", measured / "tiny.npz")
+        settings = ["--set", f"training.faces=['{many_people}']", "--set", "training.held_out_identities=20"]
+        outcome = call("operating_point", *of_checkpoint(measured), *settings, "--json", measured / "points.json")
+        assert outcome.code == 0, outcome.err
+        assert f"thresholds: {measured / 'tiny.thresholds.json'}" in outcome.out
+    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
+    return of_checkpoint(tmp_path)
+
+
+def of_checkpoint(folder: Path) -> list[str]:
+    return ["--config", "trained.yml", "--set", f"checkpoint={folder / 'tiny.npz'}"]
 
 
 def verified(call, tmp_path, *arguments) -> tuple[dict, str]:

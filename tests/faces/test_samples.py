@@ -95,6 +95,7 @@ def test_a_missing_package_is_a_user_error(monkeypatch):
         comparison_faces(None, 1)
 
 
+@pytest.mark.slow
 def test_importing_is_light_and_collecting_is_quiet():
     program = (
         "import sys; from qmfn.faces.samples import comparison_faces;"

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from qmfn.config import DesignConfig
-from qmfn.hls import compare, compiler, convert, csim, project, readback
-from qmfn.hls.request import plan
+from qmfn.backends.hls4ml import convert, project, readback
+from qmfn.backends.request import request_of
+from qmfn.design import DesignConfig
 from qmfn.model.builder import quantised_network
-from qmfn.model.checkpoint import Checkpoint
-from qmfn.model.mobilefacenet import normalise
+from qmfn.network.checkpoint import Checkpoint
+from qmfn.network.mobilefacenet import normalise
+from qmfn.simulation import compare, compiler, csim
 
 
 def noise(config: DesignConfig, images: int, seed: int) -> np.ndarray:
@@ -28,7 +29,7 @@ def noise(config: DesignConfig, images: int, seed: int) -> np.ndarray:
 def written(config: DesignConfig, checkpoint: Checkpoint, folder: Path):
     """(Keras network, hls4ml graph) of a design, the project written and read back."""
     model = quantised_network(checkpoint)
-    request = plan(config, checkpoint)
+    request = request_of(config, checkpoint)
     with contextlib.redirect_stdout(io.StringIO()):
         graph = convert.convert(config, checkpoint, request, model, folder)
         project.write_project(graph, folder, folder)

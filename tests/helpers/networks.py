@@ -6,11 +6,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from qmfn.config import DesignConfig
-from qmfn.dataflow.build import divisors
-from qmfn.hls.reuse import valid_reuse_factors
-from qmfn.model.formats import offset_obstacle
-from qmfn.model.mobilefacenet import LayerSpec, architecture
+from qmfn.design import DesignConfig
+from qmfn.kernels.kernel import divisors
+from qmfn.network.formats import offset_obstacle
+from qmfn.network.mobilefacenet import LayerSpec, architecture
+from qmfn.stock.reuse import valid_reuse_factors
 
 BITS = st.integers(2, 8)
 

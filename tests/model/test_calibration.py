@@ -13,10 +13,10 @@ from qmfn.model.calibration import (
     observe_activations,
     weight_exponents,
 )
-from qmfn.model.formats import LayerWidths
 from qmfn.model.initial import design_widths
-from qmfn.model.mobilefacenet import architecture, normalise
-from qmfn.model.parameters import random_parameters, set_parameters
+from qmfn.network.formats import LayerWidths
+from qmfn.network.mobilefacenet import architecture, normalise
+from qmfn.network.parameters import random_parameters, set_parameters
 
 DISTRIBUTIONS = {
     "normal": lambda random, count: random.normal(size=count),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qmfn.config import load_config
+from qmfn.design import load_config
 from qmfn.model.builder import float_network
 from qmfn.model.calibration import best_activation_exponent, observe_activations
 from qmfn.model.equalisation import FURTHEST, equalise
 from qmfn.model.initial import design_widths
-from qmfn.model.mobilefacenet import architecture, normalise
-from qmfn.model.parameters import random_parameters
+from qmfn.network.mobilefacenet import architecture, normalise
+from qmfn.network.parameters import random_parameters
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qmfn.config import load_config
+from qmfn.design import load_config
 from qmfn.model.builder import float_network
 from qmfn.model.calibration import observe_activations, rounded_kernel
-from qmfn.model.formats import LayerWidths
 from qmfn.model.initial import calibrated_start, design_widths
-from qmfn.model.mobilefacenet import architecture, normalise
 from qmfn.model.offsets import best_offsets, for_rounded_weights, with_offsets
-from qmfn.model.parameters import random_parameters
+from qmfn.network.formats import LayerWidths
+from qmfn.network.mobilefacenet import architecture, normalise
+from qmfn.network.parameters import random_parameters
 
 READERS = {"dwconv1": "bottleneck1_expand", "bottleneck2_depthwise": "bottleneck2_project", "conv2": "gdconv"}
 

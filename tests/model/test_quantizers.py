@@ -10,8 +10,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qmfn.model.integers import integer_range, quantise_to_integers
 from qmfn.model.quantizers import fixed_point
+from qmfn.network.integers import integer_range, quantise_to_integers
 
 BITS = st.integers(2, 8)
 EXPONENTS = st.integers(-30, 30)

@@ -7,7 +7,7 @@ import pytest
 
 from qmfn.report.pictures import verification_curves
 
-KINDS = ("lut", "ff", "dsp", "bram_18k", "uram")
+RESOURCES = ("lut", "ff", "dsp", "bram_18k", "uram")
 AVAILABLE = {"lut": 230_400, "ff": 460_800, "dsp": 1_728, "bram_18k": 624, "uram": 96}
 STAGES = {"conv1": ("conv", 7_441), "conv1_prelu": ("prelu", 2_050), "bottleneck1_expand": ("pointwise", 99_123)}
 
@@ -17,7 +17,7 @@ def counts(lut: int) -> dict[str, int]:
 
 
 def bands(lut: int) -> dict[str, list[int]]:
-    return {kind: [count // 2, count * 2] for kind, count in counts(lut).items()}
+    return {resource: [count // 2, count * 2] for resource, count in counts(lut).items()}
 
 
 def after_synthesis(lut: int) -> dict:
@@ -47,6 +47,8 @@ def designed() -> dict:
             "name": "small", "config": "configs/small.yml", "backend": "Vitis", "part": "xczu7ev-ffvc1156-2-e",
             "board": "ZCU104", "clock_period_ns": 5.0, "input_size": 32, "embedding_size": 8, "layers": 2,
             "multiplications": 166_528, "checkpoint": {"weights": "random", "seeds": [1, 2], "auc": 0.98765432},
+            "command": "python scripts/convert.py --config configs/small.yml",
+            "config_text": "name: small  # <tiny> & quick\n",
         },
         "footprint": {
             "layers": layers, **{part: 2 * bits for part, bits in parts.items()}, "total_bits": 2_032,
@@ -56,13 +58,17 @@ def designed() -> dict:
             "images": 4, "faces": ["astronaut", "orl/s1/1.pgm"], "mismatches": 0, "first_difference": None,
             "cosine_to_float": 0.9876, "tensors": [tensor("conv1", 8_192), tensor("conv1_prelu", 1_000)],
         },
+        "verification": {
+            "frames": 3, "stages": 63, "mismatches": 0, "interval_cycles": 154_368, "first_frame_cycles": 350_530,
+        },
         "csim": {"convert_seconds": 1.5, "compile_seconds": 22.5, "images_per_second": 3.4},
         "estimate": {
             "tool": "Vitis HLS 2023.1", "layers": [stage(name, *rest) for name, rest in STAGES.items()],
             "total": counts(60_000), "band": bands(60_000), "post_synthesis": after_synthesis(60_000),
-            "available": AVAILABLE, "share": dict.fromkeys(KINDS, 0.26), "share_high": dict.fromkeys(KINDS, 0.52),
-            "fits": True, "interval_cycles": 99_123, "latency_cycles": 123_456, "frames_per_second": 2_017.7,
-            "bottleneck": "bottleneck1_expand", "clock_mhz": 200.0,
+            "available": AVAILABLE, "share": dict.fromkeys(RESOURCES, 0.26),
+            "share_high": dict.fromkeys(RESOURCES, 0.52), "fits": True, "interval_cycles": 99_123,
+            "latency_cycles": 123_456, "frames_per_second": 2_017.7, "bottleneck": "bottleneck1_expand",
+            "clock_mhz": 200.0,
         },
         "fifo": {"count": 3, "bits": 330_448},
     }  # fmt: skip

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from qmfn.commands.compare import main
+from qmfn.cli.compare import COMMAND
 from qmfn.errors import UserError
-from qmfn.report.compare import panels, read_designs
-from qmfn.report.pictures import Panel, Point
+from qmfn.report.compare import read_designs, trade_offs
+from qmfn.report.tree import Point, TradeOff
+
+main = COMMAND.main
 
 
 @pytest.fixture
@@ -37,8 +39,9 @@ def test_the_table_has_a_line_per_design(designs, capsys):
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= 120
     resources = ["30,000", "60,000", "12", "7", "0"]
-    assert ["small", "ZCU104", "yes", "4.00", "13.69%", "98.75%", "2,017.7", *resources, "yes"] in lines(printed)
-    assert ["draft", "ZCU104", "NO", "4.00", "13.69%", "-", "500.0", *resources, "NO"] in lines(printed)
+    bits = ["4.00", "2.03", "kbit", "13.69", "%"]
+    assert ["small", "ZCU104", "bit-exact", "fits", "2,018", "98.75", "%", *bits, *resources] in lines(printed)
+    assert ["draft", "ZCU104", "differs", "does", "not", "fit", "500.0", "-", *bits, *resources] in lines(printed)
 
 
 def test_a_folder_and_its_report_are_the_same(designs):
@@ -57,10 +60,10 @@ def test_the_json_has_every_figure(designs, tmp_path):
 
 def test_the_page_needs_no_other_file(designs, tmp_path):
     main([*map(str, designs), "--html", str(tmp_path / "deep" / "compare.html")])
-    html = (tmp_path / "deep" / "compare.html").read_text()
+    page = (tmp_path / "deep" / "compare.html").read_text()
     for words in ("small · draft", "bit-exact", "differs", "does not fit", "Trade-offs", "verification accuracy"):
-        assert words in html
-    assert html.count("<svg") == 2 and "http" not in html
+        assert words in page
+    assert page.count("<svg") == 2 and "http" not in page
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_designs_of_one_name_are_told_apart(designs):
 def test_a_design_without_sections_is_a_row_of_dashes(tmp_path, capsys):
     (tmp_path / "report.json").write_text("{}")
     assert main([str(tmp_path)]) == 0
-    assert [tmp_path.name, *["-"] * 12] in lines(capsys.readouterr().out)
+    assert [tmp_path.name, *["-"] * 13] in lines(capsys.readouterr().out)
 
 
 def test_nothing_to_draw_is_an_error(tmp_path, capsys):
@@ -115,10 +118,10 @@ def test_a_bad_file_is_an_error_that_names_it(designs, name, text, complaint):
 
 def test_the_best_are_those_that_no_other_beats():
     points = [Point("a", 1, 10), Point("b", 2, 9), Point("c", 2, 12), Point("d", 3, 12), Point("e", 4, 20)]
-    assert [point.name for point in Panel("x", "y", tuple(points)).best] == ["a", "c", "e"]
+    assert [point.name for point in TradeOff("x", "y", tuple(points)).best] == ["a", "c", "e"]
 
 
 def test_trade_offs_need_both_figures(designs):
-    speed, accuracy = panels(read_designs(designs))
+    speed, accuracy = trade_offs(read_designs(designs))
     assert [point.name for point in speed.points] == ["small", "draft"]
     assert [point.name for point in accuracy.points] == ["small"]

@@ -15,7 +15,10 @@ import pytest
 from helpers.browser import answer, needs_chromium, screenshot
 from PIL import Image
 
-DESIGNS = ("w8a8", "w4a4", "mixed", "extreme", "stock")
+DESIGNS = (
+    pytest.param("w4a4", marks=pytest.mark.slow),
+    *(pytest.param(name, marks=pytest.mark.long) for name in ("w8a8", "mixed", "extreme", "stock")),
+)
 WIDTHS = {"desktop": 1280, "phone": 390}
 COLOURS = 72
 """Of a kept picture: a quarter of the bytes. With 40 the tracks of the bars melt into the page."""
@@ -45,7 +48,6 @@ def page(design, repository, tmp_path_factory) -> Path:
 
 
 @needs_chromium
-@pytest.mark.slow
 @pytest.mark.parametrize("device", WIDTHS)
 def test_the_report_of_a_shipped_design_looks_well(design, page, tmp_path, device):
     width = WIDTHS[device]

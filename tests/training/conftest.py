@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qmfn.config import DesignConfig, ModelConfig, load_config
-from qmfn.model.mobilefacenet import architecture
-from qmfn.model.parameters import random_parameters
+from qmfn.design import DesignConfig, ModelConfig, load_config
+from qmfn.network.mobilefacenet import architecture
+from qmfn.network.parameters import random_parameters
 
 MODEL = {
     "input_size": 16,

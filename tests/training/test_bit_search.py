@@ -7,13 +7,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from qmfn.config import load_config
+from qmfn.design import load_config
 from qmfn.errors import UserError
 from qmfn.model.builder import float_network
 from qmfn.model.calibration import observe_activations
-from qmfn.model.formats import LayerWidths
-from qmfn.model.mobilefacenet import architecture, normalise
-from qmfn.model.parameters import random_parameters
+from qmfn.network.formats import LayerWidths
+from qmfn.network.mobilefacenet import architecture, normalise
+from qmfn.network.parameters import random_parameters
 from qmfn.training.bit_search import BitSearch, assign_activation_bits, assign_weight_bits
 from qmfn.training.sensitivity import Sensitivity, measure
 from qmfn.training.student import Student
@@ -60,7 +60,7 @@ def test_fewer_bits_turn_the_embedding_further(measured):
 def test_a_weight_is_measured_by_rounding_it_alone(layers, measured):
     parameters, images, found = measured
     from qmfn.model.calibration import weight_exponents
-    from qmfn.model.integers import quantise_to_integers
+    from qmfn.network.integers import quantise_to_integers
 
     layer = next(layer for layer in layers if layer.name == "bottleneck1_expand")
     kernel = parameters[layer.name]["kernel"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qmfn.config import TrainingConfig
+from qmfn.design import TrainingConfig
 from qmfn.errors import UserError
 from qmfn.training.data import load_training_faces
 

@@ -7,9 +7,9 @@ import csv
 import numpy as np
 import pytest
 
-from qmfn.config import load_config
+from qmfn.design import load_config
 from qmfn.errors import UserError
-from qmfn.model.checkpoint import load_checkpoint
+from qmfn.network.checkpoint import load_checkpoint
 from qmfn.training import distill
 from qmfn.training.distill import faces_of_step, images_of_step, learning_rate
 
@@ -93,6 +93,7 @@ def integers_of(path) -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [[], ["quantisation.offset_bits=4"]], ids=["no offsets", "offsets"])
 def test_a_stopped_and_resumed_run_gives_the_same_integers(design, overrides, tmp_path, steps_taken, monkeypatch):
     design = load_config(design.file, overrides)
@@ -113,6 +114,7 @@ def test_a_stopped_and_resumed_run_gives_the_same_integers(design, overrides, tm
     assert any(not np.array_equal(whole[name], start[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_a_finished_run_leaves_a_log_a_state_and_a_checkpoint_that_says_where_it_comes_from(
     design, tmp_path, steps_taken
 ):
@@ -133,6 +135,7 @@ def test_a_finished_run_leaves_a_log_a_state_and_a_checkpoint_that_says_where_it
     assert steps_taken == [0, 1, 2, 3, 4, 5], "a finished run has nothing left to do"
 
 
+@pytest.mark.slow
 def test_without_steps_the_checkpoint_is_the_calibrated_start(design, tmp_path):
     untrained = load_config(design.file, ["training.steps=0"])
     distill.train(untrained, tmp_path / "run", tmp_path / "small.npz")
@@ -140,6 +143,7 @@ def test_without_steps_the_checkpoint_is_the_calibrated_start(design, tmp_path):
     assert all(np.array_equal(start[name], found[name]) for name in start)
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_design_is_refused(design, tmp_path):
     untrained = load_config(design.file, ["training.steps=0"])
     distill.train(untrained, tmp_path / "run", tmp_path / "small.npz")
@@ -151,6 +155,7 @@ def test_a_folder_of_another_design_is_refused(design, tmp_path):
     assert (tmp_path / "small.npz").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_hls_settings_may_change_between_two_starts(design, tmp_path):
     untrained = load_config(design.file, ["training.steps=0"])
     distill.train(untrained, tmp_path / "run", tmp_path / "small.npz")
@@ -171,12 +176,14 @@ def test_too_few_faces_are_an_error(design, tmp_path, override):
     assert not (tmp_path / "small.npz").exists()
 
 
+@pytest.mark.slow
 def test_a_large_batch_is_no_error_without_steps(design, tmp_path):
     untrained = load_config(design.file, ["training.batch_size=13", "training.steps=0"])
     distill.train(untrained, tmp_path / "run", tmp_path / "small.npz")
     assert (tmp_path / "small.npz").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("images", "used"), [(1, 1), (5, 5), (12, 12), (13, 12)])
 def test_as_many_faces_calibrate_as_asked_or_all(design, tmp_path, monkeypatch, images, used):
     seen = []

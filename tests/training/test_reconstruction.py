@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qmfn.config import load_config
-from qmfn.model.checkpoint import quantise
-from qmfn.model.formats import LayerWidths
+from qmfn.design import load_config
 from qmfn.model.initial import calibrated_start
-from qmfn.model.integers import integer_range
-from qmfn.model.mobilefacenet import LayerSpec, architecture, normalise
-from qmfn.model.parameters import random_parameters
+from qmfn.network.checkpoint import quantise
+from qmfn.network.formats import LayerWidths
+from qmfn.network.integers import integer_range
+from qmfn.network.mobilefacenet import LayerSpec, architecture, normalise
+from qmfn.network.parameters import random_parameters
 from qmfn.training import reconstruction
 from qmfn.training.reconstruction import reconstruct, round_adjusting
 from qmfn.training.student import Student, convolve
@@ -70,6 +70,7 @@ def test_sampled_inputs_times_the_kernel_are_the_sums(layer, random, monkeypatch
 MID_RISE = ["quantisation.weight_quantiser=mid-rise", "quantisation.weight_bits=2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides", [[], ["quantisation.offset_bits=4"], MID_RISE], ids=["no offsets", "offsets", "mid-rise"]
 )

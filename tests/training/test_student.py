@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from qmfn.config import load_config
+from qmfn.design import load_config
 from qmfn.model.builder import float_network, quantised_network
-from qmfn.model.formats import Format
 from qmfn.model.initial import calibrated_start, random_checkpoint
-from qmfn.model.mobilefacenet import architecture, normalise
-from qmfn.model.parameters import random_parameters
+from qmfn.network.formats import Format
+from qmfn.network.mobilefacenet import architecture, normalise
+from qmfn.network.parameters import random_parameters
 from qmfn.training.student import Student, bias_prelu_requantise, embed, requantise
 
 REQUANTISED = "quantisation.layers={bottleneck1_project: {activation_bits: 7}, bottleneck2_expand: {input_bits: 3}}"

@@ -74,6 +74,7 @@ def test_cut_off_text_is_named_and_the_xml_report_used(small, reports, share):
     assert list(run.problems) == [f"small_csynth.rpt is {'empty' if share == 0 else 'cut off'}."]
 
 
+@pytest.mark.slow
 def test_no_length_of_a_text_report_is_a_wrong_figure(small, reports):
     """Cut after any character: a figure is right, or not there."""
     (reports / f"{CONV}_csynth.xml").unlink()

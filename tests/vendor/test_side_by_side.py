@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from helpers.vendor_trees import FIRMWARE, HIERARCHY, UTILISATION, FakeModule, small_tree
+from helpers.vendor_trees import FIRMWARE, HIERARCHY, UTILISATION, FakeModule, FakeTree, small_tree
 
-from qmfn.commands import report
+from qmfn.cli.report import COMMAND as report
 from qmfn.errors import UserError
 from qmfn.vendor.layers import layers_of, read_calls
 from qmfn.vendor.reports import read_run
-from qmfn.vendor.side_by_side import KINDS, compare, relative_error
+from qmfn.vendor.side_by_side import RESOURCES, compare, relative_error
+from qmfn.vendor.sources import RECORD, record, sources
 
 ESTIMATE = {
     "layers": [
@@ -102,9 +103,9 @@ def test_totals_and_what_is_in_no_layer(estimated):
     assert rows["FIFOs"].figures["estimated"]["lut"] == 300 - 258
     assert rows["FIFOs"].figures["c_synthesis"]["lut"] == 60
     assert rows["other (control)"].figures["c_synthesis"]["lut"] == 3
-    for kind in KINDS:
-        counts = [figures[kind] or 0 for row in comparison.rows if (figures := row.figures.get("c_synthesis"))]
-        assert sum(counts) == total["c_synthesis"][kind]
+    for resource in RESOURCES:
+        counts = [figures[resource] or 0 for row in comparison.rows if (figures := row.figures.get("c_synthesis"))]
+        assert sum(counts) == total["c_synthesis"][resource]
 
 
 def test_post_synthesis_per_layer(estimated):
@@ -170,10 +171,16 @@ def test_an_accelerator_s_design_is_looked_into(tmp_path):
     assert sum(found["lut"] for row in comparison.rows if (found := row.figures.get("c_synthesis"))) == 310
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"estimate": "none"}'])
-def test_a_broken_report_json_is_refused_in_a_sentence(small, content):
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "is no JSON"), ("[]", "holds no result of a design"),
+        ('{"estimate": "none"}', "is no report of scripts/convert.py"),
+    ],
+)  # fmt: skip
+def test_a_broken_report_json_is_refused_in_a_sentence(small, content, complaint):
     (small / "report.json").write_text(content)
-    with pytest.raises(UserError, match="report.json: no report of scripts/convert.py"):
+    with pytest.raises(UserError, match=rf"report.json: {complaint}.*; convert the design again\.$"):
         compare(read_run(small))
 
 
@@ -187,13 +194,69 @@ def test_the_command_prints_and_writes_the_same(estimated, capsys, tmp_path):
     lines = [line.split() for line in printed.splitlines()]
     assert ["conv1", "estimated", "240", "90", "4", "0", "0", "400", "-"] in lines
     assert ["C-synthesis", "200", "100", "4", "2", "0", "501", "500"] in lines
-    assert ["error", "to", "C-syn.", "+20.0%", "-10.0%", "+0.0%", "-100.0%", "+0.0%", "-20.2%"] in lines
+    errors = ["+20.0", "-10.0", "0.0", "-100.0", "0.0", "-20.2"]
+    assert ["error", "to", "C-syn.", *(word for error in errors for word in (error, "%")), "-"] in lines
     assert ["total", "estimated", "300", "150", "5", "4", "0", "512", "-"] in lines
     assert ["post-synthesis", "150", "120", "4", "5", "1", "-", "-"] in lines
     conv = next(row for row in result["rows"] if row["name"] == "conv1")
     assert conv["c_synthesis"]["latency_max"] == 500
     assert conv["relative_error"]["estimated_to_c_synthesis"]["lut"] == pytest.approx(0.2)
     assert "Layers that no module is known for: dense." in printed and result["problems"]
+
+
+SOURCES = ("firmware/small.cpp", "firmware/weights/w2.txt", "project.tcl", "build_prj.tcl", "small_test.cpp",
+           "tb_data/tb_input_features.dat")  # fmt: skip
+OTHERS = ("report.html", "hls4ml_config.yml", "vivado_synth.tcl", "tb_data/csim_results.log", "csim/small.cpp",
+          "block_design_kv260.tcl", "small_prj/small.cpp")  # fmt: skip
+
+
+@pytest.fixture
+def synthesised(estimated):
+    """A project whose results are of the sources that it has."""
+    for name in (*SOURCES, *OTHERS):
+        (estimated / name).parent.mkdir(parents=True, exist_ok=True)
+        with (estimated / name).open("a") as file:
+            file.write(f"// {name}\n")
+    record(estimated, sources(estimated))
+    return estimated
+
+
+def of_other_sources(problems) -> list[str]:
+    return [problem for problem in problems if "sources" in problem]
+
+
+def test_results_of_the_sources_that_are_there_are_shown_without_a_word(synthesised):
+    for name in OTHERS:
+        (synthesised / name).write_text("another")
+    assert of_other_sources(compare(read_run(synthesised)).problems) == []
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("change", ["edited", "removed"])
+def test_results_of_other_sources_are_named_by_the_command(synthesised, capsys, tmp_path, name, change):
+    if change == "edited":
+        with (synthesised / name).open("a") as file:
+            file.write("// edited")
+    else:
+        (synthesised / name).unlink()
+    assert report.main([str(synthesised / "small_prj"), "--json", str(tmp_path / "result.json")]) == 0
+    (said,) = of_other_sources(json.loads((tmp_path / "result.json").read_text())["problems"])
+    assert said == (
+        f"The project changed after qmfn synth ({name}), so the vendor's figures are of other sources; synthesise it "
+        "again."
+    )
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_results_that_synth_did_not_make_have_no_record_and_no_complaint(estimated):
+    assert of_other_sources(compare(read_run(estimated)).problems) == []
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"sources": "none"}'])
+def test_a_record_that_is_none_is_named(estimated, text):
+    (estimated / RECORD).write_text(text)
+    (said,) = of_other_sources(compare(read_run(estimated)).problems)
+    assert said.startswith(f"{estimated / RECORD} is no record of qmfn synth")
 
 
 def test_the_command_refuses_in_a_sentence(tmp_path, capsys):
@@ -210,3 +273,27 @@ def test_what_is_expected_after_synthesis_stands_beside_it(firmware):
     comparison = compare(read_run(firmware))
     assert rows_by_name(comparison)["conv1"].figures["estimated_post_synthesis"]["lut"] == 140
     assert comparison.total.figures["estimated_post_synthesis"] == after["expected"]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["", "XML alone"])
+def test_modules_of_a_folded_design_are_named_after_their_stages(tmp_path, whole):
+    """The folded backends write a function per stage; `conv1` must not take `conv1_window`."""
+    inner = FakeModule("conv1_window_Pipeline_rows", (0, 0, 20, 30, 0), 90, 91)
+    stages = [
+        FakeModule("conv1_window", (1, 0, 40, 50, 0), 98, 99, instances=(("grp_fu_1", inner),)),
+        FakeModule("conv1", (2, 4, 60, 70, 0), 108, 109),
+    ]
+    top = FakeModule("small", (3, 4, 105, 127, 0), 200, 109, "dataflow", tuple((f"{s.name}_U0", s) for s in stages))
+    FakeTree("small", True, [top, *stages, inner]).write(tmp_path)
+    (tmp_path / "firmware").mkdir()
+    calls = ["conv1_window(pixels, conv1_window_out); // conv1_window", "conv1(conv1_window_out, out); // conv1"]
+    (tmp_path / "firmware" / "small.cpp").write_text("\n".join(f"    {call}" for call in calls))
+    if not whole:
+        for path in tmp_path.rglob("*.rpt"):
+            path.unlink()
+    comparison = compare(read_run(tmp_path))
+    rows = rows_by_name(comparison)
+    assert [(row.name, row.modules) for row in comparison.rows if row.what != "other"] == [
+        ("conv1_window", ("conv1_window",)), ("conv1", ("conv1",))
+    ]  # fmt: skip
+    assert rows["conv1"].figures["c_synthesis"]["lut"] == 70

@@ -16,8 +16,12 @@ import pytest
 from helpers.vendor_trees import COSIMULATION, HIERARCHY, UTILISATION, small_tree
 
 from qmfn import files
-from qmfn.commands import report, synth
+from qmfn.cli.report import COMMAND as report
+from qmfn.cli.synth import COMMAND as synth
 from qmfn.files import exchange
+from qmfn.projects import working_on
+from qmfn.vendor import synthesis
+from qmfn.vendor.sources import mismatch
 from qmfn.vendor.synthesis import Wanted, tool_command
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -259,6 +263,88 @@ def ends(pid: int) -> bool:
     return False
 
 
+MEANWHILE = {
+    "edited": ("echo '3, 4' > {project}/firmware/weights.txt", "changed meanwhile (firmware/weights.txt)"),
+    "new file": ("touch {project}/firmware/more.h", "changed meanwhile (firmware/more.h)"),
+    "converted": ("rm {project}/project.tcl", "changed meanwhile (project.tcl)"),
+    "moved": ("mv {project} {project}.moved", "is gone"),
+}
+"""What happens to the project while the tool runs, and what is said of it."""
+
+
+@pytest.mark.parametrize("happened", MEANWHILE)
+def test_results_of_a_project_that_changed_meanwhile_are_kept_beside_it(
+    project, install, capsys, tmp_path, snapshot, happened
+):
+    command, said = MEANWHILE[happened]
+    install(command.format(project=project))
+    code, _, err = outcome(capsys, project, "--json", tmp_path / "result.json")
+    assert code == 1 and err.count("\n") == 1
+    (kept,) = project.parent.glob("small.kept-*")
+    assert f"is done, but the project {said}; what the tool left is in {kept}.\n" in err
+    assert not (tmp_path / "result.json").exists()
+    for folder in project.parent.glob("small*"):
+        if folder != kept:
+            assert (folder / "vendor.json").read_text() == '{"earlier": true}'
+            assert "111" in next(folder.rglob("small_csynth.xml")).read_text()
+            assert not (folder / "synth.log").exists() and not (folder / "synth.json").exists()
+    assert report.main([str(kept), "--json", str(tmp_path / "kept.json")]) == 0
+    kept_run = json.loads((tmp_path / "kept.json").read_text())
+    assert kept_run["total"]["c_synthesis"]["lut"] == 290
+    assert not [problem for problem in kept_run["problems"] if "changed" in problem]
+    assert (kept / "firmware" / "weights.txt").read_text() == "1, 2" and (kept / "synth.log").exists()
+    assert not [path for path in project.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_the_log_of_a_failure_is_kept_beside_a_project_that_changed_meanwhile(project, install, capsys, snapshot):
+    install(f"echo 3 > {project}/firmware/weights.txt; exit 1")
+    before = snapshot(project)
+    code, _, err = outcome(capsys, project)
+    assert code == 1 and "failed with exit code 1, but the project changed meanwhile (firmware/weights.txt)" in err
+    (kept,) = project.parent.glob("small.kept-*")
+    assert b"INFO: a detail" in (kept / "synth_failed.log").read_bytes()
+    assert snapshot(project) == before | {"firmware/weights.txt": b"3\n"}
+
+
+def test_results_that_the_project_cannot_take_are_kept_beside_it(project, install, capsys, snapshot, monkeypatch):
+    install()
+    before = snapshot(project)
+
+    def full(*_):
+        raise OSError(28, "No space left on device", "synth.log")
+
+    monkeypatch.setattr(synthesis, "exchange", full)
+    code, _, err = outcome(capsys, project)
+    (kept,) = project.parent.glob("small.kept-*")
+    assert code == 1 and "can't take the results (No space left on device: synth.log)" in err and str(kept) in err
+    assert "290" in next(kept.rglob("small_csynth.xml")).read_text()
+    assert snapshot(project) == before
+
+
+def test_reports_and_logs_may_change_while_the_tool_runs(project, install, capsys):
+    install(f"touch {project}/report.html {project}/tb_data.log {project}/notes.txt")
+    assert outcome(capsys, project)[0] == 0
+    assert (project / "vendor.json").read_text() != '{"earlier": true}'
+
+
+def test_options_that_synth_writes_into_the_scripts_are_no_change(project, install, capsys, monkeypatch):
+    install("echo 1 > vivado_synth.rpt")
+    install(name="vivado")
+    monkeypatch.setattr(synthesis, "_failure", lambda *_: None)
+    assert outcome(capsys, project, "--vsynth")[0] == 0
+    assert mismatch(project) is None
+
+
+def test_a_project_that_another_process_works_on_is_refused(project, install, capsys, snapshot):
+    install()
+    before = snapshot(project.parent)
+    with working_on(project, "qmfn convert"):
+        code, out, err = outcome(capsys, project)
+    assert code == 1 and out == "" and err.count("\n") == 1
+    assert err.startswith(f"error: {project}: qmfn convert (process {os.getpid()} on ")
+    assert snapshot(project.parent) == before
+
+
 @pytest.mark.parametrize("failing", range(1, 6))
 def test_an_exchange_is_all_or_nothing(tmp_path, monkeypatch, snapshot, failing):
     """Five moves; whichever of them fails, everything is as before."""
@@ -288,12 +374,12 @@ def test_an_exchange_is_all_or_nothing(tmp_path, monkeypatch, snapshot, failing)
 def test_help_is_quick_and_complete(command):
     code = f"""
 import sys
-from qmfn.commands.{command} import main
+from qmfn.cli import main
 try:
-    main(["--help"])
+    main(["{command}", "--help"])
 finally:
     assert not {{"tensorflow", "hls4ml", "qkeras", "numpy"}} & set(sys.modules)
 """
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    assert "PROJECT" in done.stdout and "example: python scripts/" in done.stdout
+    assert "PROJECT" in done.stdout and "example: qmfn " in done.stdout

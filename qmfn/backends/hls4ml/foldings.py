@@ -1,0 +1,46 @@
+"""How each layer is folded, from hls4ml's configuration of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from qmfn.kernels import Folding
+from qmfn.plan.fold import UnfoldedLayer
+from qmfn.plan.foldings import folding
+
+if TYPE_CHECKING:  # hls4ml is still importing its graph when it loads this backend
+    from hls4ml.model.graph import ModelGraph
+
+KEYS = {
+    "Simd": "simd",
+    "Pe": "pe",
+    "WeightsMemory": "weights_memory",
+    "LineMemory": "line_memory",
+    "Multiplier": "multiplier",
+}
+"""Keys of a layer's hls4ml configuration -> fields of `Folding`."""
+
+
+def graph_foldings(
+    graph: ModelGraph, layers: Sequence[UnfoldedLayer], nodes: Mapping[str, Sequence[Any]]
+) -> dict[str, Folding]:
+    """Foldings as an hls4ml configuration asks for them.
+
+    Args:
+        nodes: layer -> hls4ml's nodes that became it; the first one has the layer's settings.
+
+    Raises:
+        UserError: a value that the layer can't have.
+    """
+    foldings = {}
+    for layer in layers:
+        if not layer.kernel.is_foldable:
+            continue
+        node = next(node for node in nodes[layer.name] if node.name == layer.name)
+        asked = {field: graph.config.get_layer_config_value(node, key) for key, field in KEYS.items()}
+        asked["reuse_factor"] = graph.config.get_layer_config_value(node, "ReuseFactor")
+        given = {field: value for field, value in asked.items() if value is not None}
+        where = {field: f"{layer.name}: {key}" for key, field in (KEYS | {"ReuseFactor": "reuse_factor"}).items()}
+        foldings[layer.name] = folding(layer, graph.config.get_reuse_factor(node), given, where)
+    return foldings
