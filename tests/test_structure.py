@@ -24,9 +24,9 @@ ORDER = (
 KNOW_KINDS = ("kernels", "network")
 """Folders that compare the class or the kind of a layer or a kernel."""
 
-KNOW_LAYER_SPECS = ("model", "training", "stock", "backends/hls4ml/convert.py")
+KNOW_LAYER_SPECS = ("model", "training", "stock", "backends/hls4ml/convert.py", "backends/hls4ml/user_model.py")
 """What also asks for the kind of a row of MobileFaceNet's table, or of hls4ml's own layers: the Keras builder and its
-calibration, stock designs, and what tells hls4ml of a network.
+calibration, stock designs, what tells hls4ml of a network, and what looks at a network before hls4ml's passes.
 """
 
 

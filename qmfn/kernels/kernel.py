@@ -276,7 +276,7 @@ def kernel_of(layer: Layer, inputs: Sequence[Tensor]) -> Kernel:
         found = kernel.of_layer(layer, inputs)
         if found is not None:
             return found
-    raise UserError(f"{layer.name}: {layer.alone}")
+    raise UserError(f"{layer.name}: the folded backend has no kernel for a {type(layer).__name__} of its own.")
 
 
 @cache

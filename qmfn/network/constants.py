@@ -61,6 +61,8 @@ class Constants:
         """A type that holds every value in front of the offset and of rounding."""
         if self.slope is None:
             return self.biased
+        if not self.slope.any():
+            return FixedType(self.biased.width - 1, self.biased.integer - 1, signed=False)
         slope_bits = bits_of_range(int(self.slope.min()), int(self.slope.max()))
         width = self.biased.width + max(slope_bits, self.slope_fraction_bits + 1)
         return FixedType(width, width + self.biased.exponent - self.slope_fraction_bits)

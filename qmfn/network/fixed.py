@@ -71,8 +71,15 @@ class FixedType:
         """Every value of `other` is a value of this type."""
         if other.signed and not self.signed:
             return False
+        if self.overflow == "SAT_SYM" and self.signed and other.signed and other.overflow != "SAT_SYM":
+            return self.integer > other.integer and self.exponent <= other.exponent  # no smallest integer
         sign = self.signed and not other.signed  # it takes one of our integer bits
         return self.integer - sign >= other.integer and self.exponent <= other.exponent
+
+    def covers(self, other: FixedType) -> bool:
+        """Rounding to this type first changes nothing of rounding to `other`: same steps, and it saturates later."""
+        (low, high), (other_low, other_high) = self.integers, other.integers
+        return self.requantises and self.exponent == other.exponent and low <= other_low and high >= other_high
 
     def convert(self, integers: np.ndarray, exponent: int) -> np.ndarray:
         """What an assignment makes of `integers` * 2**exponent: integers in steps of this type.

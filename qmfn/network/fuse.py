@@ -11,7 +11,6 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from qmfn.network.fixed import FixedType
 from qmfn.network.layers import Add, Prelu, Requantisation, WeightedLayer, ZeroPadding
 from qmfn.network.network import Layer, Network
 
@@ -25,10 +24,13 @@ class Fused:
 
 
 def fuse(network: Network) -> Fused:
-    """Apply all rules until none applies."""
+    """Apply every rule until it applies no more."""
     fused = Fused(network, {layer.name: layer.name for layer in network.layers})
-    for rule in (_drop_unchanged, _fuse_output, _fuse_padding, _fuse_input):
-        fused = _applied(rule, fused)
+    # What changes nothing may stand between a convolution and its activation, but may as well be its rounding.
+    for rule in (_fuse_output, _drop_unchanged, _fuse_output, _fuse_padding, _fuse_input):
+        before = None
+        while before is None or len(fused.network.layers) < len(before.network.layers):
+            before, fused = fused, _applied(rule, fused)
     return fused
 
 
@@ -71,7 +73,7 @@ def _drop_unchanged(network: Network, layer: Layer) -> tuple[tuple[Layer, ...], 
 def _fuse_output(network: Network, layer: Layer) -> tuple[tuple[Layer, ...], str] | None:
     """An activation or a requantisation behind a layer whose result is exact, and that nobody else reads.
 
-    A layer that rounds by itself keeps its own tensor, even where that changes no value.
+    A layer that rounds by itself keeps its own tensor in front of a requantisation, even where that changes no value.
     """
     if not isinstance(layer, Prelu | Requantisation):
         return None
@@ -79,29 +81,29 @@ def _fuse_output(network: Network, layer: Layer) -> tuple[tuple[Layer, ...], str
     if source not in network or len(network.consumers(source)) > 1 or source in network.outputs:
         return None
     producer = network[source]
-    if not isinstance(producer, WeightedLayer | Add) or not _is_exact(network, producer):
+    if not isinstance(producer, WeightedLayer | Add):
         return None
     if isinstance(layer, Requantisation):
+        if producer.output.requantises or not is_exact(network, producer):
+            return None
         return (dataclasses.replace(producer, output=layer.output),), source
     if not isinstance(producer, WeightedLayer) or producer.activation is not None:
+        return None
+    if not is_exact(network, producer) and not _rounds_alike(producer, layer):
         return None
     return (dataclasses.replace(producer, activation=layer.activation, output=layer.output),), source
 
 
-def _is_exact(network: Network, layer: WeightedLayer | Add) -> bool:
-    """Whether the result's type holds everything that the layer computes, and asks for no rounding."""
-    if layer.output.requantises:
-        return False
-    if isinstance(layer, WeightedLayer):
-        return layer.holds_sums(network.tensors[layer.sources[0]])
-    return layer.output.holds(_sum_type([tensor.type for tensor in network.inputs_of(layer)]))
+def is_exact(network: Network, layer: WeightedLayer | Add) -> bool:
+    """Whether the result's type holds everything that the layer computes."""
+    exact = layer.exact_type(network.inputs_of(layer))
+    return exact is not None and layer.output.holds(exact)
 
 
-def _sum_type(types: list[FixedType]) -> FixedType:
-    """The type of an exact sum."""
-    signed = any(fixed.signed for fixed in types)
-    integer = max(fixed.integer + (signed and not fixed.signed) for fixed in types) + (len(types) - 1).bit_length()
-    return FixedType(integer - min(fixed.exponent for fixed in types), integer, signed)
+def _rounds_alike(producer: WeightedLayer, layer: Prelu) -> bool:
+    """A ReLU makes the same of sums that were rounded to its own steps before."""
+    activation = layer.activation
+    return not activation.slope.any() and activation.offset is None and producer.output.covers(layer.output)
 
 
 def _fuse_padding(network: Network, layer: Layer) -> tuple[tuple[Layer, ...], str] | None:

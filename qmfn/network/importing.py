@@ -8,38 +8,77 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from qmfn.errors import UserError
 from qmfn.network.fixed import OVERFLOWS, ROUNDINGS, FixedType, type_of_values
 from qmfn.network.network import Layer, Padding, Shape
+from qmfn.network.user_model import UserModel
 
-Rule = Callable[[Any, "Reader"], Layer]
+Unless = Callable[[Any], "str | None"]
+"""(node) -> what it is, where its class has a rule but the rule doesn't take it."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How nodes of an hls4ml class are read.
+
+    Attributes:
+        taken: what the rule takes, as its users call it.
+    """
+
+    read: Callable[[Any, Reader], Layer]
+    taken: str
+    unless: Unless = lambda node: None
+
 
 RULES: dict[str, Rule] = {}
 """hls4ml class name -> rule."""
 
+Read = TypeVar("Read", bound=Callable[..., Layer])
 
-def imports(*class_names: str) -> Callable[[Rule], Rule]:
-    """Decorator: the function reads nodes of these hls4ml classes."""
 
-    def register(rule: Rule) -> Rule:
-        RULES.update(dict.fromkeys(class_names, rule))
-        return rule
+def imports(*class_names: str, taken: str = "", unless: Unless = Rule.unless) -> Callable[[Read], Read]:
+    """Decorator: the function (node, reader) -> `Layer` reads nodes of these hls4ml classes."""
+
+    def register(read: Read) -> Read:
+        RULES.update({name: Rule(read, taken or name, unless) for name in class_names})
+        return read
 
     return register
+
+
+def refusal(node: Any) -> str | None:
+    """Why no rule takes a node, behind the layer's name; None: one does. May be asked before hls4ml's passes."""
+    rule = RULES.get(node.class_name)
+    what = node.class_name if rule is None else rule.unless(node)
+    if what is None or node.class_name in INPUTS:
+        return None
+    taken = ", ".join(sorted({known.taken for known in RULES.values()}))
+    return f"the folded backend has no kernel for {what}; it takes {taken}."
+
+
+INPUTS = ("Input", "InputLayer")
+"""hls4ml's classes of a network's input."""
 
 
 @dataclass(frozen=True)
 class Reader:
     """What rules ask of a node; every answer is exact, or an error that names the layer.
 
-    `tensors` has the name of the tensor that each of hls4ml's variables is.
+    Attributes:
+        tensors: name of the tensor that each of hls4ml's variables is.
+        model: the network as the user wrote it.
     """
 
     tensors: Mapping[str, str]
+    model: UserModel
+
+    def name(self, node: Any) -> str:
+        """The layer of the user's model that a node belongs to, for error messages."""
+        return self.model.name_of(node)
 
     def sources(self, node: Any) -> tuple[str, ...]:
         """Names of the tensors that a node reads."""
@@ -47,22 +86,27 @@ class Reader:
 
     def output_type(self, node: Any) -> FixedType:
         """Type of a node's result."""
-        return fixed_type(node.name, node.get_output_variable().type.precision)
+        return fixed_type(self.name(node), node.get_output_variable().type.precision)
 
     def output_shape(self, node: Any) -> Shape:
-        return image_shape(node.name, node.get_output_variable().shape)
+        return image_shape(self.name(node), node.get_output_variable().shape)
 
     def values(self, node: Any, name: str) -> np.ndarray:
         """A node's constants, float64, which their type must hold: kernels take values, not types.
 
         Raises:
-            UserError: the type is not fixed point, or does not hold a value.
+            UserError: the type is not fixed point, or does not hold a value; or a value is no number.
         """
-        values = np.asarray(node.weights[name].data, np.float64)
-        declared = fixed_type(node.name, node.weights[name].type.precision)
-        if values.any() and not declared.holds(_type_of(values)):
+        variable = node.weights[name]
+        values = np.asarray(variable.data, np.float64)
+        if not np.isfinite(values).all():
+            raise UserError(f"{self.name(node)}: has {name} values that are no finite numbers.")
+        if not hasattr(variable.type.precision, "integer"):  # a type of exponents holds every power of two
+            return values
+        declared = fixed_type(self.name(node), variable.type.precision)
+        if not holds_values(declared, values):
             needed = type_of_values(values)
-            raise UserError(f"{node.name}: its {name} values need {needed}, but their type is {declared}.")
+            raise UserError(f"{self.name(node)}: its {name} values need {needed}, but their type is {declared}.")
         return values
 
     def padding(self, node: Any) -> Padding:
@@ -77,15 +121,14 @@ class Reader:
         """
         found = node.get_attr(attribute)
         if found is not None and found not in allowed:
-            raise UserError(f"{node.name}: has {what} {found}; it must be {' or '.join(map(str, allowed))}.")
+            raise UserError(f"{self.name(node)}: has {what} {found}; it must be {' or '.join(map(str, allowed))}.")
 
 
-def _type_of(values: np.ndarray) -> FixedType:
-    """The narrowest type of values, unsigned where none is negative."""
-    found = type_of_values(values)
-    if values.min() < 0:
-        return found
-    return FixedType(found.width - 1, found.integer - 1, signed=False)
+def holds_values(fixed: FixedType, values: np.ndarray) -> bool:
+    """Whether every value is one of a type's."""
+    integers = np.asarray(values, np.float64) / 2.0**fixed.exponent
+    low, high = fixed.integers
+    return bool(np.all((integers == np.rint(integers)) & (integers >= low) & (integers <= high)))
 
 
 def fixed_type(name: str, precision: Any) -> FixedType:

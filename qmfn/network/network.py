@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -86,9 +86,6 @@ class Layer(ABC):
     name: str
     sources: tuple[str, ...]
 
-    alone: ClassVar[str] = "the folded backend has no kernel for such a layer."
-    """What an error says behind the layer's name where no kernel computes it."""
-
     @abstractmethod
     def result(self, *inputs: Tensor) -> Tensor:
         """Shape and type of what it gives.
@@ -103,6 +100,10 @@ class Layer(ABC):
 
         Any dtype that holds the integers exactly is taken, and may be given.
         """
+
+    def exact_type(self, inputs: Sequence[Tensor]) -> FixedType | None:
+        """A type that holds what it computes before that is assigned to `output`; None: no such type is known."""
+        return None
 
     def integers(self, inputs: Sequence[Tensor]) -> Constants | None:
         """The constants that hardware keeps for it, or None if it has none.

@@ -75,18 +75,25 @@ class _Builder:
     stages: list[Stage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        readers = [name for layer in self.layers for name in layer.sources]
-        self.readers = {layer.name: readers.count(layer.name) for layer in self.layers}
+        readers: dict[str, list[str]] = {}
+        for layer in self.layers:
+            for name in layer.sources:
+                readers.setdefault(name, []).append(layer.name)
+        self.readers = {layer.name: len(readers.get(layer.name, ())) for layer in self.layers}
         self.values = {name: tensor.shape.channels for name, tensor in self.network.inputs.items()}
         self.free = {name: [name] for name in self.network.inputs}
-        for name in self.network.inputs:
-            if readers.count(name) != 1:
-                raise UserError(f"{name}: the input has {readers.count(name)} readers; the folded backend takes one.")
+        for name, names in readers.items():
+            most, takes = (1, "one reader of the input") if name in self.free else (2, "at most two readers of a layer")
+            if len(names) > most:
+                raise UserError(f"{name}: is read by {', '.join(names)}; the folded backend takes {takes}.")
         (output,) = self.network.outputs
         for name, count in self.readers.items():
-            if count > 2 or count > 0 and name == output or count == 0 and name != output:
-                reads = f"{count} readers" + (" and is the network's output" if name == output else "")
-                raise UserError(f"{name}: has {reads}; the folded backend serves one or two, or the output alone.")
+            if bool(count) == (name == output):
+                what = "the network's output, and a layer reads it" if count else "read by no layer"
+                raise UserError(
+                    f"{name}: is {what}; the folded backend takes networks in which the output alone is read by no "
+                    "layer."
+                )
 
     def add(self, layer: UnfoldedLayer, folding: Folding | None, family: Family) -> None:
         inputs = tuple(self.free[name].pop(0) for name in layer.sources)

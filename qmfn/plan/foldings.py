@@ -7,6 +7,7 @@ are laid out, `weights_memory`, `line_memory` and `multiplier` where memories an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from qmfn.design import HlsConfig, Setting, settings_by_layer
@@ -57,6 +58,9 @@ def folding(
     Raises:
         UserError: a value that the layer can't have.
     """
+    for field, number in {**given, "reuse_factor": reuse_factor}.items():
+        if field not in CHOICES and (isinstance(number, bool) or not isinstance(number, Integral | None)):
+            raise UserError(f"{where[field]} = {number!r}: must be a whole number.")
     for field, allowed in CHOICES.items():
         if given.get(field, allowed[0]) not in allowed:
             raise UserError(f"{where[field]} = {given[field]}: must be one of {', '.join(allowed)}.")

@@ -1,20 +1,27 @@
 """The hls4ml backends `VitisFolded` and `VivadoFolded`, and how hls4ml finds them.
 
 Derived from hls4ml's Vitis backend: the network is parsed and optimised by hls4ml's own flows, then the passes of
-`passes/fold.py` replace its layers by stages.
+`passes/fold.py` replace its layers by stages. What would go unnoticed there is checked before those flows.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from hls4ml.backends.vitis.vitis_backend import VitisBackend
 from hls4ml.backends.vivado.vivado_backend import VivadoBackend
 from hls4ml.model.flow import register_flow
 
 from qmfn.backends.hls4ml.cpp import FoldedStageTemplate
+from qmfn.backends.hls4ml.trace import check_trace
 from qmfn.backends.hls4ml.writer import FoldedWriter
+from qmfn.errors import UserError
 from qmfn.names import FOLDED_BACKENDS
+
+if TYPE_CHECKING:  # hls4ml is still importing its graph when it loads this backend
+    from hls4ml.model.graph import ModelGraph
 
 
 class FoldedBackend(VitisBackend):
@@ -30,6 +37,7 @@ class FoldedBackend(VitisBackend):
 
     def _register_flows(self) -> None:
         name = self.name.lower()
+        check = register_flow("check", [f"{name}:check_network"], backend=self.name)
         stages = register_flow(
             "stages",
             [f"{name}:fold_network", f"{name}:size_fifos", f"{name}:transform_types"],
@@ -37,10 +45,38 @@ class FoldedBackend(VitisBackend):
             backend=self.name,
         )
         templates = register_flow("apply_templates", self._get_layer_templates, requires=[stages], backend=self.name)
-        self._default_flow = register_flow("ip", None, requires=["optimize", stages, templates], backend=self.name)
+        requires = [check, "optimize", stages, templates]
+        self._default_flow = register_flow("ip", None, requires=requires, backend=self.name)
         self._writer_flow = register_flow(
             "write", ["make_stamp", f"{name}:write_hls"], requires=[f"{name}:ip"], backend=self.name
         )
+
+    def create_initial_config(self, **settings: Any) -> dict[str, Any]:
+        """As Vitis has it, for streams.
+
+        Raises:
+            UserError: a setting that there isn't; Vitis ignores it.
+        """
+        known = [name for name in inspect.signature(super().create_initial_config).parameters if name != "_"]
+        for name, value in settings.items():
+            if name not in known:
+                raise UserError(f"{name} = {value}: {self.name} has no such setting; it has {', '.join(known)}.")
+        return super().create_initial_config(**{"io_type": "io_stream", **settings})
+
+    def write(self, model: ModelGraph) -> None:
+        """Write the project.
+
+        Raises:
+            UserError: `graph.trace` was called, and a layer's own output doesn't exist in the design.
+        """
+        # Probes that were asked for at conversion name stages: `qmfn convert` knows whose output each one has.
+        if model.config.trace_output and not model.config.get_config_value("TraceOutput"):
+            try:
+                check_trace(model)
+            except UserError:
+                model.config.trace_output = False  # so that the graph can be compiled afterwards
+                raise
+        super().write(model)
 
 
 class VivadoFoldedBackend(FoldedBackend):

@@ -101,7 +101,9 @@ def hls_config(layers: tuple[LayerSpec, ...], request: Request) -> dict[str, Any
         if layer.padding:
             names[f"{layer.name}_pad"] = {"Precision": {"result": arrives}, "Trace": True}
         names |= _layer_config(layer, types, _work_settings(layer, request), _prelu_reuse_factor(layer, request))
-    defaults = {"Precision": {"default": "fixed<16,6>"}, "ReuseFactor": 1, "Strategy": "resource"}
+    defaults = {"Precision": {"default": "fixed<16,6>"}, "ReuseFactor": 1}
+    if request.plan is None:
+        defaults["Strategy"] = "resource"
     return {"Model": defaults, "LayerName": names}
 
 

@@ -1,4 +1,8 @@
-"""How each layer is folded, from hls4ml's configuration of a graph."""
+"""How each layer is folded, from hls4ml's configuration of a graph.
+
+A layer that has the reuse factor of `Model` has none of its own: `config_from_keras_model` copies that one to every
+layer.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +42,17 @@ def graph_foldings(
         if not layer.kernel.is_foldable:
             continue
         node = next(node for node in nodes[layer.name] if node.name == layer.name)
-        asked = {field: graph.config.get_layer_config_value(node, key) for key, field in KEYS.items()}
-        asked["reuse_factor"] = graph.config.get_layer_config_value(node, "ReuseFactor")
-        given = {field: value for field, value in asked.items() if value is not None}
-        where = {field: f"{layer.name}: {key}" for key, field in (KEYS | {"ReuseFactor": "reuse_factor"}).items()}
-        foldings[layer.name] = folding(layer, graph.config.get_reuse_factor(node), given, where)
+        keys = {**KEYS, "ReuseFactor": "reuse_factor"}
+        settings, reuse_factor = _settings(graph, node), graph.config.get_reuse_factor(node)
+        given = {field: settings[key] for key, field in keys.items() if settings.get(key) is not None}
+        if reuse_factor == graph.config.model_rf:
+            given.pop("reuse_factor", None)
+        where = {field: f"{layer.name}: {key}" for key, field in keys.items()}
+        foldings[layer.name] = folding(layer, reuse_factor, given, where)
     return foldings
+
+
+def _settings(graph: ModelGraph, node: Any) -> dict[str, Any]:
+    """What the configuration says of a layer: by its name, else by its type, else for the whole model."""
+    model = graph.config.config["HLSConfig"].get("Model") or {}
+    return {**model, **graph.config.get_layer_config(node)}

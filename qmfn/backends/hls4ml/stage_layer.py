@@ -43,6 +43,7 @@ class FoldedStage(Layer):
 
     - `stage`: `StageAttribute`;
     - `network`: digest of the network that was folded;
+    - `result_of`: the layer of the user's model whose output it gives, or its layer gives;
     - `depths`: output stream -> FIFO depth in beats, once they are sized; the design's own output has none.
     """
 

@@ -19,6 +19,7 @@ from qmfn.errors import UserError
 from qmfn.kernels.kernel import Array, Kernel
 from qmfn.kernels.primitives import Comparators, Multiplexer, Primitive, Ram, Registers, Storage
 from qmfn.network.layers import WeightedLayer
+from qmfn.network.network import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,15 +133,16 @@ class SlidingKernel(Kernel):
         )
 
 
-def window_of(layer: WeightedLayer) -> dict[str, Any]:
+def window_of(layer: WeightedLayer, source: Tensor) -> dict[str, Any]:
     """Window, stride and padding of a layer, as the fields of a `SlidingKernel`.
 
     Zeros below and to the right need no number: taps beyond an edge are zeros.
 
     Raises:
-        UserError: the window is not square, or differs in its directions.
+        UserError: the window is not square, differs in its directions, or lies beyond the image.
     """
     (height, width), (rows, columns), padding = layer.kernel, layer.stride, layer.padding
+    columns_read, columns_made = source.shape.width, layer.result(source).shape.width
     if height != width or rows != columns:
         raise UserError(
             f"{layer.name}: has a window of {height}x{width} and strides of {rows}x{columns}; the folded backend takes "
@@ -149,5 +151,16 @@ def window_of(layer: WeightedLayer) -> dict[str, Any]:
     if padding.top != padding.left:
         raise UserError(
             f"{layer.name}: is padded by {padding.top} above and {padding.left} to the left; they must be the same."
+        )
+    widest = max(padding.top, padding.bottom, padding.left, padding.right)
+    if widest >= height:
+        raise UserError(
+            f"{layer.name}: is padded by {widest}, and its kernel is {height} wide; the folded backend takes less "
+            "padding than that."
+        )
+    if columns_made > columns_read:
+        raise UserError(
+            f"{layer.name}: is padded by {padding.left} and {padding.right} and so makes {columns_made} columns of "
+            f"{columns_read}; the folded backend takes no padding that makes an image wider."
         )
     return {"kernel": height, "stride": rows, "padding": padding.top}

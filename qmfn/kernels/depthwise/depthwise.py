@@ -41,9 +41,10 @@ class Depthwise(SlidingKernel, WeightedKernel):
             return None
         if layer.multiplier > 1:
             raise UserError(
-                f"{layer.name}: has a depth multiplier of {layer.multiplier}; the folded backend takes 1 only."
+                f"{layer.name}: makes {layer.out_channels} channels of {inputs[0].shape.channels}; the folded backend "
+                "takes a depth multiplier of 1."
             )
-        return cls(**weighted_fields(layer, inputs[0]), **window_of(layer))
+        return cls(**weighted_fields(layer, inputs[0]), **window_of(layer, inputs[0]))
 
     @property
     def simd_choices(self) -> list[int]:

@@ -57,11 +57,14 @@ class Matvec(WeightedKernel):
         if not isinstance(layer, Convolution):
             return None
         (source,) = inputs
-        fields, geometry = weighted_fields(layer, source), window_of(layer)
+        fields, geometry = weighted_fields(layer, source), window_of(layer, source)
         if geometry == {"kernel": 1, "stride": 1, "padding": 0}:
             return cls(**fields)
         if geometry["kernel"] == 1:
-            raise UserError(f"{layer.name}: a 1x1 convolution must have stride 1 and no padding.")
+            raise UserError(
+                f"{layer.name}: is a 1 x 1 convolution with stride {geometry['stride']}; the folded backend takes "
+                "stride 1."
+            )
         result: Shape = fields["result"]
         windows = Shape(result.height, result.width, layer.terms)
         worked_on = layer.multiplied(source)

@@ -23,17 +23,25 @@ class Add(Layer):
     output: FixedType
 
     def result(self, *inputs: Tensor) -> Tensor:
-        first, *others = inputs
-        for name, other in zip(self.sources[1:], others, strict=True):
-            if other.shape != first.shape:
-                raise UserError(f"{self.name}: adds {name} of {other.shape} to {self.sources[0]} of {first.shape}.")
-        return Tensor(first.shape, self.output)
+        if len({tensor.shape for tensor in inputs}) > 1:
+            added = ", and ".join(f"{name} of {t.shape}" for name, t in zip(self.sources, inputs, strict=True))
+            raise UserError(f"{self.name}: adds {added}; the folded backend adds tensors of one shape.")
+        return Tensor(inputs[0].shape, self.output)
+
+    def exact_type(self, inputs: Sequence[Tensor]) -> FixedType:
+        types = [tensor.type for tensor in inputs]
+        signed = any(fixed.signed for fixed in types)
+        integer = max(fixed.integer + (signed and not fixed.signed) for fixed in types) + (len(types) - 1).bit_length()
+        return FixedType(integer - min(fixed.exponent for fixed in types), integer, signed)
 
     def evaluate(self, inputs: Sequence[Tensor], *values: np.ndarray) -> np.ndarray:
         return arithmetic.summed(values, [tensor.type for tensor in inputs], self.output)
 
 
-@imports("Merge")
+def _other_merge(node: Any) -> str | None:
+    return None if node.get_attr("op") == "add" else node.get_attr("op").capitalize()
+
+
+@imports("Merge", taken="Add", unless=_other_merge)
 def read_merge(node: Any, reader: Reader) -> Add:
-    reader.refuse_unless(node, "op", ("add",), "the merge operation")
     return Add(node.name, reader.sources(node), reader.output_type(node))

@@ -84,9 +84,9 @@ class WeightedLayer(Layer):
     def integers(self, inputs: Sequence[Tensor]) -> Constants:
         return self.constants(inputs[0])
 
-    def holds_sums(self, source: Tensor) -> bool:
-        """Whether the output type holds every result exactly, so that assigning to it changes nothing."""
-        return self.output.holds(self.constants(source).exact_result)
+    def exact_type(self, inputs: Sequence[Tensor]) -> FixedType | None:
+        has_offset = self.activation is not None and self.activation.offset is not None
+        return None if has_offset else self.constants(inputs[0]).exact_result
 
     def evaluate(self, inputs: Sequence[Tensor], *values: np.ndarray) -> np.ndarray:
         (source,), (integers,) = inputs, values
@@ -167,17 +167,21 @@ def read_convolution(node: Any, reader: Reader) -> WeightedLayer:
     for side in ("height", "width"):
         reader.refuse_unless(node, f"dilation_{side}", (1,), "a dilation of")
     kind = DepthwiseConvolution if node.class_name == "DepthwiseConv2D" else Convolution
-    weights = reader.values(node, "weight")
+    weights, bias = reader.values(node, "weight"), reader.values(node, "bias").ravel()
     kernel = (node.get_attr("filt_height"), node.get_attr("filt_width"))
     if weights.shape[:2] != kernel:
-        raise UserError(f"{node.name}: has weights of {weights.shape}, but a window of {kernel}.")
-    layer = kind(
+        raise UserError(f"{reader.name(node)}: has weights of {weights.shape}, but a window of {kernel}.")
+    channels = reader.output_shape(node).channels
+    if bias.shape != (channels,):
+        raise UserError(
+            f"{reader.name(node)}: has {bias.size} bias values for {channels} channels; it needs one per channel."
+        )
+    return kind(
         name=node.name,
         sources=reader.sources(node),
         weights=weights,
-        bias=reader.values(node, "bias").ravel(),
+        bias=bias,
         output=reader.output_type(node),
         stride=(node.get_attr("stride_height"), node.get_attr("stride_width")),
         padding=reader.padding(node),
     )
-    return layer

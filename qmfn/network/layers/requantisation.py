@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -19,11 +18,6 @@ class Requantisation(Layer):
     """Every value assigned to `output`."""
 
     output: FixedType
-
-    alone: ClassVar[str] = (
-        "a requantisation must follow a convolution or an add that gives exact results and has no other reader, or be "
-        "read by convolutions only."
-    )
 
     def result(self, *inputs: Tensor) -> Tensor:
         return Tensor(inputs[0].shape, self.output)

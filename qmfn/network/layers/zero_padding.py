@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +18,6 @@ class ZeroPadding(Layer):
     """The same values in a larger image."""
 
     padding: Padding
-
-    alone: ClassVar[str] = "zero padding must be read by convolutions only."
 
     def result(self, *inputs: Tensor) -> Tensor:
         return Tensor(self.padding.of(inputs[0].shape), inputs[0].type)

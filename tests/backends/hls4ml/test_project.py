@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.designs import written
+from helpers.keras_graphs import Q6, Graph, converted, qkeras_network
 
 from qmfn.backends.hls4ml import readback
 from qmfn.backends.hls4ml.pragmas import check_pragmas
@@ -151,55 +152,16 @@ def test_a_layer_without_a_kernel_is_named(tmp_path):
 
     with pytest.raises(UserError, match=r"pool: the folded backend has no kernel for Pooling2D"):
         network = keras.Sequential([keras.layers.AveragePooling2D(2, input_shape=(8, 8, 3), name="pool")])
-        _through_hls4ml(network, tmp_path, {})
+        converted(Graph(network), tmp_path)
 
 
 @pytest.mark.slow
 def test_a_qkeras_network_goes_through_the_backend_by_its_name(tmp_path):
     """ReLU, unsigned activations, `same` padding, residual add: hls4ml's users, without a design file."""
     network = qkeras_network()
-    graph = _through_hls4ml(network, tmp_path, {name: "fixed<6,3,RND_CONV,SAT>" for name in ("c2", "c4", "a", "g")})
+    graph = converted(Graph(network, {name: Q6 for name in ("c2", "c4", "a", "g")}), tmp_path)
     graph.compile()
     images = (np.random.default_rng(1).integers(0, 256, (4, 16, 16, 3)) - 128) / np.float32(128)
     found = graph.predict(images)
     assert np.array_equal(found.ravel(), network.predict(images, verbose=0).ravel())
     assert len(np.unique(found)) > 4
-
-
-def _through_hls4ml(network, folder: Path, results: dict[str, str]):
-    from hls4ml.converters import convert_from_keras_model
-    from hls4ml.utils import config_from_keras_model
-
-    settings = config_from_keras_model(network, granularity="name", backend="VitisFolded")
-    first = next(iter(settings["LayerName"]))
-    settings["LayerName"][first]["Precision"]["result"] = "fixed<8,1>"
-    for name, result in results.items():
-        settings["LayerName"][name]["Precision"]["result"] = result
-    return convert_from_keras_model(
-        network, hls_config=settings, backend="VitisFolded", io_type="io_stream", output_dir=str(folder / "generated")
-    )
-
-
-def qkeras_network():
-    from qkeras import QActivation, QConv2D, QDepthwiseConv2D, quantized_bits, quantized_relu
-    from tensorflow import keras
-
-    def bits(width: int, integer: int = 0):
-        return quantized_bits(width, integer, alpha=1)
-
-    def constants(kernel: str = "kernel") -> dict:
-        return {f"{kernel}_quantizer": bits(4), "bias_quantizer": bits(8)}
-
-    inputs = keras.Input((16, 16, 3), name="pixels")
-    x = QConv2D(8, 3, strides=2, padding="same", name="c1", **constants())(inputs)
-    x = QActivation(quantized_relu(4, 1), name="r1")(x)
-    x = shortcut = QActivation(bits(6, 2), name="q2")(QConv2D(8, 1, name="c2", **constants())(x))
-    x = QDepthwiseConv2D(3, padding="same", name="d3", **constants("depthwise"))(x)
-    x = QActivation(quantized_relu(4, 1), name="r3")(x)
-    x = QActivation(bits(6, 2), name="q4")(QConv2D(8, 1, name="c4", **constants())(x))
-    x = QActivation(bits(6, 2), name="qa")(keras.layers.Add(name="a")([x, shortcut]))
-    x = QActivation(bits(6, 2), name="qg")(QDepthwiseConv2D(8, name="g", **constants("depthwise"))(x))
-    network = keras.Model(inputs, x)
-    random = np.random.default_rng(0)
-    network.set_weights([random.normal(0, 0.3, weight.shape) for weight in network.get_weights()])
-    return network

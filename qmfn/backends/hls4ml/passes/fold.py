@@ -1,7 +1,8 @@
 """The passes that turn a converted network into stages.
 
-`fold_network` makes a plan of the layers and replaces them by its stages, `size_fifos` finds the depths of the streams
-between them, and `transform_types` gives streams their beats and depths. Each works on the whole graph once.
+`check_network` looks at the network before hls4ml's own passes do. `fold_network` makes a plan of the layers and
+replaces them by its stages, `size_fifos` finds the depths of the streams between them, and `transform_types` gives
+streams their beats and depths. Each works on the whole graph once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from hls4ml.model.optimizer import GlobalOptimizerPass, OptimizerPass
 from hls4ml.model.types import PackedType
 
 from qmfn.backends.hls4ml.foldings import graph_foldings
+from qmfn.backends.hls4ml.hls_config import check_hls_config
 from qmfn.backends.hls4ml.stage_layer import FoldedStage, StageAttribute, plan_of
+from qmfn.backends.hls4ml.user_model import read_user_model
 from qmfn.devices import family_of
 from qmfn.network.from_hls4ml import Imported, network_of_graph
 from qmfn.plan.fifos import size_fifos
@@ -31,6 +34,22 @@ def is_folded(graph: ModelGraph) -> bool:
     return any(isinstance(node, FoldedStage) for node in graph.get_layers())
 
 
+USER_MODEL = "user_model"
+"""Attribute of the input between the two passes; hls4ml's passes carry no other data."""
+
+
+class CheckNetwork(OptimizerPass):
+    """Refuse what the backend doesn't take, and remember the network as it is until it is folded."""
+
+    def match(self, node: Layer) -> bool:
+        return isinstance(node, Input) and node.get_attr(USER_MODEL) is None and not is_folded(node.model)
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        check_hls_config(model)
+        node.set_attr(USER_MODEL, read_user_model(model))
+        return False
+
+
 class FoldNetwork(OptimizerPass):
     """Replace all layers but the input by the stages of the folded design."""
 
@@ -39,7 +58,9 @@ class FoldNetwork(OptimizerPass):
         return isinstance(node, Input) and not is_folded(node.model)
 
     def transform(self, model: ModelGraph, node: Layer) -> bool:
-        imported = network_of_graph(model)
+        user_model = node.attributes.pop(USER_MODEL)
+        node.set_attr("traced", list(user_model.traced))
+        imported = network_of_graph(model, user_model)
         layers = unfolded(imported.network)
         family = family_of(model.config.get_config_value("Part"))
         plan = fold_layers(imported.network, layers, graph_foldings(model, layers, imported.nodes), family)
@@ -57,6 +78,7 @@ def _replace_layers(model: ModelGraph, imported: Imported, plan: Plan) -> None:
         traced = own and any(node.get_attr("trace", False) for node in imported.nodes[stage.layer])
         attributes = {
             "stage": StageAttribute(stage, plan.constants.get(stage.name)), "network": plan.network, "trace": traced,
+            "result_of": imported.results[stage.layer],
         }  # fmt: skip
         node = model.make_node(FoldedStage, stage.name, attributes, list(stage.inputs), list(stage.outputs))
         model.graph[stage.name] = node
