@@ -53,7 +53,12 @@ def imports(*class_names: str, taken: str = "", unless: Unless = Rule.unless) ->
 def refusal(node: Any) -> str | None:
     """Why no rule takes a node, behind the layer's name; None: one does. May be asked before hls4ml's passes."""
     rule = RULES.get(node.class_name)
-    what = node.class_name if rule is None else rule.unless(node)
+    if rule is not None:
+        what = rule.unless(node)
+    elif any(base.__name__ == "Activation" for base in type(node).__mro__):  # hls4ml derives some from it
+        what = f"the activation {node.get_attr('activation')}"
+    else:
+        what = node.class_name
     if what is None or node.class_name in INPUTS:
         return None
     taken = ", ".join(sorted({known.taken for known in RULES.values()}))
