@@ -87,17 +87,10 @@ def _stream_names(node: FoldedStage) -> list[str]:
 
 def _pragmas(kernel: Kernel, tables: Sequence[Table], tool: Tool) -> Iterator[str]:
     """Words as wide as a row, in the memory that was asked for."""
-    for array in kernel.arrays:
-        yield _reshape(array.name)
-    for array in reversed(kernel.arrays):
+    roms = (Array(table.name, "rom_1p", kernel.table_storage.get(table.name, "lutram")) for table in tables)
+    for array in (*kernel.arrays, *roms):
+        yield f"ARRAY_RESHAPE variable={array.name} complete dim=2"
         yield from storage(array, tool)
-    for table in tables:
-        yield _reshape(table.name)
-        yield from storage(Array(table.name, "rom_1p", kernel.table_storage.get(table.name, "lutram")), tool)
-
-
-def _reshape(name: str) -> str:
-    return f"ARRAY_RESHAPE variable={name} complete dim=2"
 
 
 def storage(array: Array, tool: Tool) -> Iterator[str]:

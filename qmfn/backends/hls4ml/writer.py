@@ -1,7 +1,7 @@
 """Writes the HLS project of a folded design: hls4ml's own project with stages instead of layers.
 
 `firmware/parameters.h` has one configuration and one function per stage, `firmware/weights/<stage>.h` its constants,
-`firmware/folded/` the kernels.
+`firmware/folded/` the kernels that it uses.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from qmfn.backends.hls4ml.cpp import HEADER_FOLDER, tables_code
 from qmfn.backends.hls4ml.stage_layer import FoldedStage, plan_of
 from qmfn.devices.memory import fifo_memory
 from qmfn.devices.target import Tool
-from qmfn.kernels.kernel import KERNELS
 from qmfn.plan.plan import Stream
 
 if TYPE_CHECKING:  # hls4ml is still importing its graph when it loads this backend
@@ -57,13 +56,13 @@ class FoldedWriter(VitisWriter):
                 _firmware(model, "weights", f"{node.name}.h").write_text(code)
 
     def write_nnet_utils(self, model: ModelGraph) -> None:
-        """As hls4ml does, kernels included; these with the pragmas of the tool."""
+        """As hls4ml does, and the design's kernels with the pragmas of the tool."""
         super().write_nnet_utils(model)
         folder = _firmware(model, HEADER_FOLDER)
         folder.mkdir(exist_ok=True)
-        for kernel in KERNELS.values():
-            for header in (kernel.header, *kernel.common_headers):
-                (folder / header.name).write_text(_for_tool(header.read_text(), model.config.backend.tool))
+        kernels = [stage.kernel for stage in plan_of(model).stages]
+        for header in {header for kernel in kernels for header in (kernel.header, *kernel.common_headers)}:
+            (folder / header.name).write_text(_for_tool(header.read_text(), model.config.backend.tool))
 
 
 def _for_tool(text: str, tool: Tool) -> str:

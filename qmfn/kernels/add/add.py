@@ -25,7 +25,7 @@ class Add(Kernel):
     """Two tensors of one shape."""
 
     kind: ClassVar[str] = "add"
-    header: ClassVar[Path] = Path(__file__).with_name("folded_add.h")
+    header: ClassVar[Path] = Path(__file__).with_name("add.h")
     common_headers: ClassVar[tuple[Path, ...]] = (COMMON_H,)
 
     @classmethod

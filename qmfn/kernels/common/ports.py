@@ -26,7 +26,7 @@ def input_constants(stream: FixedType, worked_on: FixedType) -> dict[str, int | 
 def input_types(stream: FixedType, worked_on: FixedType) -> dict[str, str]:
     """The integer types of a value as it is read, and as the kernel works on it."""
     up, _ = scaling(stream.exponent, worked_on.exponent)
-    return integer_types({"arrives_t": stream.width + up + 2, "input_t": worked_on.signed_bits})
+    return integer_types({"scaled_input_t": stream.width + up + 2, "input_t": worked_on.signed_bits})
 
 
 def integer_types(widths: dict[str, int]) -> dict[str, str]:

@@ -114,14 +114,14 @@ class SlidingKernel(Kernel):
         return {
             "height": self.source.height,
             "width": self.source.width,
-            "groups": self.channel_folds,
+            "channel_folds": self.channel_folds,
             "out_height": self.result.height,
             "out_width": self.result.width,
             "row_beats": self.source.width * self.channel_folds,
             "kernel": self.kernel,
             "stride": self.stride,
             "padding": self.padding,
-            "steps": self.tap_folds,
+            "tap_folds": self.tap_folds,
             "iterations": self.iterations,
         }
 

@@ -148,7 +148,7 @@ class WeightedKernel(Kernel):
         """Constants that every kernel with weights has behind its own."""
         up, drop = scaling(self.biased.exponent - self.slope_fraction_bits, self.output_type.exponent)
         return input_constants(self.input_types[0], self.multiplied) | {
-            "slope_digits": self.slope_fraction_bits,
+            "slope_fraction_bits": self.slope_fraction_bits,
             "output_bits": self.output_type.width,
             "output_signed": self.output_type.signed,
             "output_up": up,

@@ -17,7 +17,7 @@ import numpy as np
 
 from qmfn.devices.family import Family
 from qmfn.errors import UserError
-from qmfn.kernels.common import COMMON_H, PRODUCTS_H, WINDOW_H
+from qmfn.kernels.common import COMMON_H, PRODUCTS_H, SLIDING_WINDOW_H
 from qmfn.kernels.common.sliding import SlidingKernel, window_of
 from qmfn.kernels.common.weighted import WeightedKernel, memories_of, weighted_fields
 from qmfn.kernels.kernel import Folding, Kernel, divisors, register_kernel
@@ -32,8 +32,8 @@ class Depthwise(SlidingKernel, WeightedKernel):
     """Every output sums over a window of its own channel."""
 
     kind: ClassVar[str] = "depthwise"
-    header: ClassVar[Path] = Path(__file__).with_name("folded_depthwise.h")
-    common_headers: ClassVar[tuple[Path, ...]] = (COMMON_H, PRODUCTS_H, WINDOW_H)
+    header: ClassVar[Path] = Path(__file__).with_name("depthwise.h")
+    common_headers: ClassVar[tuple[Path, ...]] = (COMMON_H, PRODUCTS_H, SLIDING_WINDOW_H)
 
     @classmethod
     def of_layer(cls, layer: Layer, inputs: Sequence[Tensor]) -> Depthwise | None:

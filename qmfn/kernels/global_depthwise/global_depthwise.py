@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from qmfn.devices.family import Family
-from qmfn.kernels.common import COMMON_H, PRODUCTS_H, WINDOW_H
+from qmfn.kernels.common import COMMON_H, PRODUCTS_H
 from qmfn.kernels.common.weighted import WeightedKernel, memories_of, weighted_fields
 from qmfn.kernels.kernel import Folding, Kernel, register_kernel
 from qmfn.kernels.primitives import Adders, Primitive, Ram
@@ -29,8 +29,8 @@ class GlobalDepthwise(WeightedKernel):
     """Every output sums over all pixels of its channel."""
 
     kind: ClassVar[str] = "global_depthwise"
-    header: ClassVar[Path] = Path(__file__).parents[1] / "depthwise" / "folded_depthwise.h"
-    common_headers: ClassVar[tuple[Path, ...]] = (COMMON_H, PRODUCTS_H, WINDOW_H)
+    header: ClassVar[Path] = Path(__file__).with_name("global_depthwise.h")
+    common_headers: ClassVar[tuple[Path, ...]] = (COMMON_H, PRODUCTS_H)
 
     @classmethod
     def of_layer(cls, layer: Layer, inputs: Sequence[Tensor]) -> GlobalDepthwise | None:
@@ -99,7 +99,7 @@ class GlobalDepthwise(WeightedKernel):
 
     def cpp_constants(self) -> dict[str, int | bool]:
         return {
-            "simd": self.simd, "pe": self.pe, "pixels": self.source.pixels, "groups": self.output_folds,
+            "simd": self.simd, "pe": self.pe, "pixels": self.source.pixels, "output_folds": self.output_folds,
             **self.weighted_constants(),
         }  # fmt: skip
 

@@ -49,7 +49,7 @@ class Matvec(WeightedKernel):
     window_taps: int = 1
 
     kind: ClassVar[str] = "matvec"
-    header: ClassVar[Path] = Path(__file__).with_name("folded_matvec.h")
+    header: ClassVar[Path] = Path(__file__).with_name("matvec.h")
     common_headers: ClassVar[tuple[Path, ...]] = (COMMON_H, PRODUCTS_H)
 
     @classmethod
@@ -210,8 +210,8 @@ class Matvec(WeightedKernel):
 
     def cpp_constants(self) -> dict[str, int | bool]:
         return {
-            "simd": self.simd, "pe": self.pe, "pixels": self.source.pixels, "groups": self.output_folds,
-            "parts": self.input_folds, **self.weighted_constants(),
+            "simd": self.simd, "pe": self.pe, "pixels": self.source.pixels, "output_folds": self.output_folds,
+            "input_folds": self.input_folds, **self.weighted_constants(),
         }  # fmt: skip
 
     def tables(self, constants: Constants | None) -> tuple[Table, ...]:

@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from qmfn.devices.family import Family
-from qmfn.kernels.common import COMMON_H, WINDOW_H
+from qmfn.kernels.common import COMMON_H, SLIDING_WINDOW_H
 from qmfn.kernels.common.ports import input_constants, input_primitives, input_types
 from qmfn.kernels.common.sliding import SlidingKernel
 from qmfn.kernels.kernel import Folding, Kernel, divisors, register_kernel
@@ -30,8 +30,8 @@ class Window(SlidingKernel):
     """The windows of all outputs; its output type is that of the values it works on."""
 
     kind: ClassVar[str] = "window"
-    header: ClassVar[Path] = WINDOW_H
-    common_headers: ClassVar[tuple[Path, ...]] = (COMMON_H,)
+    header: ClassVar[Path] = Path(__file__).with_name("window.h")
+    common_headers: ClassVar[tuple[Path, ...]] = (COMMON_H, SLIDING_WINDOW_H)
     has_copy: ClassVar[bool] = False
 
     @classmethod

@@ -92,19 +92,40 @@ def test_memories_multipliers_and_fifos_are_bound_as_asked(project):
 @pytest.mark.parametrize("types", ["reference", "fast"])
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
 def test_kernels_and_stages_compile_without_warnings(project, compiler, types):
+    _, folder, *_ = project
+    assert warnings_of(folder / "firmware", "qmfn.cpp", compiler, types) == []
+
+
+@pytest.mark.parametrize("types", ["reference", "fast"])
+def test_every_header_of_a_kernel_compiles_alone(project, types):
+    _, folder, *_ = project
+    headers = sorted((folder / "firmware" / "folded").glob("*.h"))
+    assert {"common.h", "matvec.h", "depthwise.h"} <= {header.name for header in headers}
+    for header in headers:
+        assert warnings_of(folder / "firmware", f"folded/{header.name}", "g++", types) == []
+
+
+def warnings_of(firmware: Path, source: str, compiler: str, types: str) -> list[str]:
+    """What a compiler says of our own C++."""
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
-    _, folder, *_ = project
-    firmware = folder / "firmware"
     fast = [CSIM_TYPES, AC_TYPES] if types == "fast" else []
     includes = [f"-isystem{path}" for path in (*fast, firmware / "ap_types")]
-    flags = ["-std=c++11", "-Wall", "-Wextra", "-pedantic", "-Wno-unknown-pragmas", "-fsyntax-only"]
+    flags = ["-std=c++11", "-Wall", "-Wextra", "-pedantic", "-Wno-unknown-pragmas", "-fsyntax-only", "-xc++"]
+    text = f'#include "{source}"\n'  # a header that is compiled itself would have warnings about its own guard
     done = subprocess.run(
-        [compiler, *flags, *includes, f"-I{firmware}", str(firmware / "qmfn.cpp")], capture_output=True, text=True
+        [compiler, *flags, *includes, f"-I{firmware}", "-"], input=text, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     ours = r"^(?!\S*nnet_utils)\S*(?:/folded/\S+\.h|parameters\.h|weights/\S+\.h|qmfn\.cpp):\d.*warning.*"
-    assert re.findall(ours, done.stderr, re.MULTILINE) == []
+    return re.findall(ours, done.stderr, re.MULTILINE)
+
+
+def test_a_project_has_the_headers_of_its_kernels_alone(project):
+    _, folder, graph, *_ = project
+    kernels = [stage.kernel for stage in plan_of(graph).stages]
+    wanted = {header.name for kernel in kernels for header in (kernel.header, *kernel.common_headers)}
+    assert {header.name for header in (folder / "firmware" / "folded").iterdir()} == wanted
 
 
 def test_a_stage_that_was_changed_behind_our_back_is_an_error(project):

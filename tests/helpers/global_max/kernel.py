@@ -72,4 +72,4 @@ class GlobalMaxKernel(Kernel):
 
     # The constants of its C++.
     def cpp_constants(self):
-        return {"pe": self.pe, "pixels": self.source.pixels, "groups": self.channel_folds}
+        return {"pe": self.pe, "pixels": self.source.pixels, "channel_folds": self.channel_folds}

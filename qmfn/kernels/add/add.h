@@ -1,18 +1,18 @@
 #ifndef FOLDED_ADD_H_
 #define FOLDED_ADD_H_
 
-#include "folded_common.h"
+#include "common.h"
 
 namespace folded {
 
-// Residual add: exact sum, requantised by its assignment. Takes `pe` values from each input and gives as many per
-// iteration.
+// Residual add: the exact sum, requantised by its assignment. Reads `pe` values from each input and writes `pe` values
+// in every iteration.
 template <class CONFIG, class a_T, class b_T, class res_T, class copy_T>
 void add(hls::stream<a_T> &a, hls::stream<b_T> &b, hls::stream<res_T> &res, copy_T &copy) {
-    taker<a_T, CONFIG::pe> from_a;
-    taker<b_T, CONFIG::pe> from_b;
-    giver<hls::stream<res_T>, CONFIG::pe> to;
-    giver<copy_T, CONFIG::pe> to_copy;
+    unpacker<a_T, CONFIG::pe> from_a;
+    unpacker<b_T, CONFIG::pe> from_b;
+    packer<hls::stream<res_T>, CONFIG::pe> to;
+    packer<copy_T, CONFIG::pe> to_copy;
 
     for (unsigned i = 0; i < CONFIG::iterations; i++) {
         #pragma HLS PIPELINE II=1 style=flp
