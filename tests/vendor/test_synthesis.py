@@ -235,6 +235,8 @@ def test_an_interrupt_ends_the_tool_and_leaves_the_earlier_result(project, insta
     process = subprocess.Popen(
         [sys.executable, REPOSITORY / "scripts" / "synth.py", project], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        # A shell ignores SIGINT for what it runs in the background, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 60
