@@ -71,6 +71,7 @@ def test_a_network_that_would_be_computed_wrongly_is_refused_and_names_the_layer
     assert not list(tmp_path.iterdir()), "nothing is half-written"
 
 
+@pytest.mark.slow  # compiles
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_a_network_that_is_taken_equals_keras_in_every_output_value(name, tmp_path):
     assert_exact(ACCEPTED[name]().with_weights(), tmp_path)
@@ -969,6 +970,7 @@ def test_a_trace_of_a_layer_that_two_layers_read_is_refused(tmp_path):
         graph.trace(np.zeros((1, 4, 4, 4), np.float32))
 
 
+@pytest.mark.slow  # compiles
 def test_a_trace_of_a_layer_with_a_kernel_of_its_own_has_its_values(tmp_path):
     network, results = residual()
     graph = converted(Graph(network, results, layers={"a": {"Trace": True}}).with_weights(), tmp_path)
@@ -978,6 +980,7 @@ def test_a_trace_of_a_layer_with_a_kernel_of_its_own_has_its_values(tmp_path):
     np.testing.assert_array_equal(traced["a"], network.predict(images, verbose=0))
 
 
+@pytest.mark.slow  # compiles
 def test_the_example_of_the_docs_converts(tmp_path, monkeypatch, repository):
     """All but its last lines, which compile it."""
     monkeypatch.chdir(tmp_path)
